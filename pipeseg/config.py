@@ -1,0 +1,347 @@
+"""The config of a run: what `config.yaml` may hold, checked before anything starts. No torch in here.
+
+`load_config(path, overrides)` is the one way from a file to a checked `Config`; every mistake is reported by its dotted
+key with the mend. pydantic checks (types, ranges), ruamel.yaml reads (YAML 1.2, comments kept by the editor).
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from pipeseg.errors import BadInput, did_you_mean
+from pipeseg.registry import LOSSES, MODELS, REFINERS
+
+METRICS = ("iou", "dice", "precision", "recall", "specificity", "loss")
+# networks of the U-Net family halve the picture five times
+STRIDE = 32
+
+
+class ConfigError(BadInput):
+    """A config that cannot be used.
+
+    Attributes:
+        problems: (dotted key, sentence) for every mistake found; the key is `""` for the file as a whole.
+    """
+
+    def __init__(self, source: str, problems: list[tuple[str, str]]):
+        self.source = source
+        self.problems = problems
+        super().__init__(
+            "; ".join(f"{source}: {key}: {text}" if key else f"{source}: {text}" for key, text in problems)
+        )
+
+
+def _known(registry: Mapping[str, str], what: str) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in registry:
+            raise ValueError(
+                f"unknown {what} {name!r}{did_you_mean(name, list(registry))} (known: {', '.join(registry)})"
+            )
+        return name
+
+    return AfterValidator(check)
+
+
+def _metric(name: Any) -> Any:
+    """Accept the original's spellings (`IoU`, `Soft IoU`) for our `iou`."""
+    return str(name).lower().removeprefix("soft ").strip()
+
+
+def _stride(size: tuple[int, int]) -> tuple[int, int]:
+    for side in size:
+        if side < STRIDE or side % STRIDE:
+            raise ValueError(
+                f"{side} is not a multiple of {STRIDE}; the nearest is {max(1, round(side / STRIDE)) * STRIDE}"
+            )
+    return size
+
+
+class Section(BaseModel):
+    """A part of a config: unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelConfig(Section):
+    name: Annotated[str, _known(MODELS, "model")] = Field("UNetAttention", description="network")
+    args: dict[str, Any] = Field(
+        default_factory=lambda: {"encoder_name": "resnet34", "encoder_weights": "imagenet"},
+        description="arguments of the network: encoder_name, encoder_weights (imagenet, null or a file), ...",
+    )
+
+
+class CriterionConfig(Section):
+    name: Annotated[str, _known(LOSSES, "loss")] = Field("TverskyLoss", description="loss")
+    args: dict[str, Any] = Field(
+        default_factory=dict, description="arguments of the loss: alpha (FP), beta (FN), smooth"
+    )
+
+
+class RefinerConfig(Section):
+    name: Annotated[str, _known(REFINERS, "refiner")] = Field("original", description="how box masks are sharpened")
+    args: dict[str, Any] = Field(default_factory=dict, description="arguments of the refiner")
+
+
+class _Experiment(Section):
+    """Keys that every experiment has."""
+
+    aliases: ClassVar[dict[str, str]] = {}
+
+    seed: int = Field(42, ge=0, lt=2**32, description="seed of everything random")
+    experiment_name: str = Field(
+        "Pipeline Defects Detection", min_length=1, description="name of the MLflow experiment"
+    )
+    track_experiment: bool = Field(True, description="record the run in MLflow")
+    defect_class: str | None = Field(None, description="class key; replaces {defect_class} in dataset names")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_class(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        defect_class = values.get("defect_class")
+
+        def fill(value: Any, key: str) -> Any:
+            if isinstance(value, str) and "{defect_class}" in value:
+                if not defect_class:
+                    raise ValueError(
+                        f"{key} holds {{defect_class}}, but defect_class is not set; set it, e.g. --set defect_class=deposition"
+                    )
+                return value.replace("{defect_class}", str(defect_class))
+            return value
+
+        return {key: fill(value, key) for key, value in values.items()}
+
+
+class TrainConfig(_Experiment):
+    """Trains one binary model: stages `baseline` and `final`."""
+
+    aliases: ClassVar[dict[str, str]] = {"validataion_dataset": "validation_dataset"}
+
+    stage: Literal["baseline", "final"] = Field("baseline", description="what the run is in the study")
+    image_size: Annotated[tuple[int, int], AfterValidator(_stride)] = Field(
+        (704, 512), description="network input [height, width], px"
+    )
+    train_dataset: str = Field(min_length=1, description="folder in DATASETS_DIR to learn from")
+    validation_dataset: str = Field(min_length=1, description="folder in DATASETS_DIR to choose the checkpoint on")
+    evaluation_dataset: str = Field(min_length=1, description="folder in DATASETS_DIR, the test set: reported once")
+    validation_metrics: Literal["soft", "binary"] = Field(
+        "soft", description="val on probabilities or after the threshold"
+    )
+    evaluation_metrics: Literal["soft", "binary"] = Field(
+        "binary", description="test on probabilities or after the threshold"
+    )
+    threshold: float = Field(0.5, gt=0, lt=1, description="probability from which a pixel is defect")
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    epochs: int = Field(30, ge=1, description="passes over the training set, or blocks of steps_per_epoch steps")
+    steps_per_epoch: int | None = Field(
+        None, ge=1, description="optimizer steps per epoch; null = one pass over the data"
+    )
+    learning_rate: float = Field(1e-4, gt=0, le=10, description="AdamW learning rate")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW decoupled weight decay")
+    batch_size: int = Field(2, ge=1, description="pictures per step")
+    augment: bool = Field(True, description="random flips, shifts and light on training pictures")
+    criterion: CriterionConfig = Field(default_factory=CriterionConfig)
+    scoring_per_epoch: int = Field(1, ge=1, description="validations per epoch")
+    save_by_metric: Annotated[
+        Literal["iou", "dice", "precision", "recall", "specificity", "loss"], BeforeValidator(_metric)
+    ] = Field("iou", description="validation metric that chooses the best checkpoint")
+    visualization_samples: int = Field(30, ge=0, description="prediction pictures kept from the test set")
+    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:N or mps")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto = bfloat16 where the device has it"
+    )
+    num_workers: int | None = Field(None, ge=0, description="loader processes; null = chosen by the machine")
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> "TrainConfig":
+        names = {"train_dataset": self.train_dataset, "validation_dataset": self.validation_dataset}
+        for key, name in names.items():
+            if name == self.evaluation_dataset:
+                raise ValueError(
+                    f"{key} and evaluation_dataset are both {name!r}; a test set that was learned from proves nothing"
+                )
+        return self
+
+
+class RefineConfig(_Experiment):
+    """Lets a baseline sharpen the box masks of a source dataset: stage `refine`, writes `<name>_H<round>`."""
+
+    stage: Literal["refine"]
+    source_dataset: str = Field("sample", min_length=1, description="dataset with images/ and boxes.csv")
+    baseline_dataset: str = Field(min_length=1, description="hand masks for training, merged into the hybrid dataset")
+    validation_dataset: str = Field(min_length=1, description="hand masks that become the hybrid dataset's val")
+    evaluation_dataset: str = Field(min_length=1, description="test set: its groups are kept out")
+    hybrid_dataset: str = Field(min_length=1, description="dataset to write, e.g. sample_{defect_class}_H1")
+    baseline_run: str = Field("latest", min_length=1, description="run whose best checkpoint predicts, or latest")
+    refiner: RefinerConfig = Field(default_factory=RefinerConfig)
+    batch_size: int = Field(16, ge=1, description="pictures per prediction step")
+    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:N or mps")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto = bfloat16 where the device has it"
+    )
+
+
+class StudyConfig(_Experiment):
+    """Runs the steps after one another for every class and seed, ending in the comparison: stage `study`."""
+
+    stage: Literal["study"]
+    source_dataset: str = Field("sample", min_length=1, description="dataset with images/, boxes.csv and labels.csv")
+    classes: list[str] = Field(min_length=1, description="class keys, one row of the table each")
+    seeds: list[int] = Field(
+        default_factory=lambda: [0], min_length=1, description="one baseline and one final per seed"
+    )
+    baseline: dict[str, Any] = Field(default_factory=dict, description="overrides for the baseline experiment")
+    refine: dict[str, Any] = Field(default_factory=dict, description="overrides for the refine experiment")
+    final: dict[str, Any] = Field(default_factory=dict, description="overrides for the final experiment")
+
+
+Config = TrainConfig | RefineConfig | StudyConfig
+STAGES: dict[str, type[Config]] = {
+    "baseline": TrainConfig,
+    "refine": RefineConfig,
+    "final": TrainConfig,
+    "study": StudyConfig,
+}
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file into a plain mapping.
+
+    Raises:
+        ConfigError: no such file, no YAML, or no mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(str(path), [("", "no such file; every experiment folder holds a config.yaml")]) from None
+    except UnicodeDecodeError:
+        raise ConfigError(str(path), [("", "is not UTF-8 text; save it as UTF-8")]) from None
+    except OSError as error:
+        raise ConfigError(str(path), [("", error.strerror or str(error))]) from None
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, source: str = "config.yaml") -> dict[str, Any]:
+    """Parse YAML text into a plain mapping; `ConfigError` names the line of a mistake."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        values = YAML(typ="safe").load(text)
+    except MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise ConfigError(source, [("", f"{line}not YAML ({error.problem or error.context})")]) from None
+    except YAMLError as error:
+        raise ConfigError(source, [("", f"not YAML ({str(error).splitlines()[0]})")]) from None
+    if not isinstance(values, dict):
+        raise ConfigError(source, [("", "must be a mapping of `key: value` lines")])
+    return values
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Split `key.sub=value` and read the value as YAML: `epochs=2`, `image_size=[128, 160]`, `model.args.encoder_weights=null`.
+
+    Raises:
+        ConfigError: no `=`, an empty key, or a value that is not YAML.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    key, equals, value = text.partition("=")
+    if not equals or not all(part.strip() for part in key.split(".")):
+        raise ConfigError("--set", [("", f"{text!r} is not of the form key=value or key.sub=value")])
+    try:
+        return key.strip(), YAML(typ="safe").load(value)
+    except YAMLError:
+        raise ConfigError("--set", [(key, f"the value {value!r} is not YAML; put it in quotes")]) from None
+
+
+def apply_overrides(values: dict[str, Any], overrides: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a copy of `values` with each dotted key set; mappings on the way are made."""
+    from copy import deepcopy
+
+    values = deepcopy(values)
+    for key, value in overrides:
+        *parents, leaf = key.split(".")
+        node = values
+        for depth, part in enumerate(parents):
+            node = node.setdefault(part, {})
+            if not isinstance(node, dict):
+                raise ConfigError(
+                    "--set", [(key, f"{'.'.join(parents[: depth + 1])} holds a single value, no sub-keys")]
+                )
+        node[leaf] = value
+    return values
+
+
+def check_config(values: Mapping[str, Any], source: str = "config.yaml") -> tuple[Config, list[str]]:
+    """Turn plain values into a checked config.
+
+    Returns:
+        The config and warnings for the user (old spellings that were understood).
+
+    Raises:
+        ConfigError: with every mistake, by dotted key.
+    """
+    values = dict(values)
+    stage = values.get("stage", "baseline")
+    if not isinstance(stage, str) or stage not in STAGES:
+        hint = did_you_mean(str(stage), list(STAGES))
+        raise ConfigError(source, [("stage", f"must be one of {', '.join(STAGES)} (got {stage!r}){hint}")])
+    kind = STAGES[stage]
+    warnings = []
+    for old, new in kind.aliases.items():
+        if old in values:
+            if new in values:
+                raise ConfigError(source, [(old, f"is an old spelling of {new}, and both are set; remove one")])
+            values = {new if key == old else key: value for key, value in values.items()}
+            warnings.append(f"{source}: {old}: read as {new}; rename the key")
+    try:
+        return kind.model_validate(values), warnings
+    except ValidationError as error:
+        raise ConfigError(source, [_explain(kind, problem) for problem in error.errors()]) from None
+
+
+def load_config(path: Path, overrides: Iterable[str] = ()) -> tuple[Config, list[str]]:
+    """Read, override and check a config file; see `check_config`."""
+    values = apply_overrides(read_yaml(path), map(parse_override, overrides))
+    return check_config(values, str(path))
+
+
+def dump_config(config: Config) -> str:
+    """Return the resolved config as YAML text; `load_config` of it gives the same config."""
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    yaml, text = YAML(), StringIO()
+    yaml.default_flow_style = None
+    yaml.width = 120
+    yaml.dump(config.model_dump(mode="json"), text)
+    return text.getvalue()
+
+
+def _explain(kind: type[Section], problem: Any) -> tuple[str, str]:
+    """Put one pydantic error into our words: (dotted key, sentence)."""
+    key = ".".join(str(part) for part in problem["loc"])
+    context = problem.get("ctx", {})
+    match problem["type"]:
+        case "extra_forbidden":
+            known = _keys_at(kind, problem["loc"][:-1])
+            name = str(problem["loc"][-1])
+            return key, f"unknown key{did_you_mean(name, known) or f' (known: {chr(44).join(known)})'}"
+        case "missing":
+            return key, "is missing; add it"
+        case "value_error":
+            return key, str(context["error"])
+        case _:
+            return key, f"{problem['msg'][0].lower()}{problem['msg'][1:]} (got {problem['input']!r})"
+
+
+def _keys_at(kind: type[Section], location: tuple[int | str, ...]) -> list[str]:
+    for part in location:
+        kind = kind.model_fields[str(part)].annotation  # type: ignore[assignment]
+    return list(kind.model_fields)

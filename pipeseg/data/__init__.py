@@ -1,0 +1,1 @@
+"""Datasets on disk: pictures, masks, polygons, splits."""

@@ -1,0 +1,93 @@
+"""One run, seen from inside: where the work tells what it does and hears what a person asks of it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeseg.config import Config
+from pipeseg.errors import StopRequested
+from pipeseg.events import Event, LineReader, append_event
+from pipeseg.run_directory import RunDirectory
+from pipeseg.settings import Settings
+
+PROGRESS_SECONDS = 0.5
+PAUSE_POLL_SECONDS = 0.1
+
+
+@dataclass(slots=True)
+class Run:
+    """Handed to the work of an experiment; writes the journal, answers `control.jsonl`.
+
+    Attributes:
+        observers: called with every event after it is in the journal (the terminal's display).
+    """
+
+    config: Config
+    settings: Settings
+    directory: RunDirectory
+    observers: list[Callable[[Event], None]] = field(default_factory=list)
+    stop_asked: bool = False
+    _control: LineReader = field(init=False)
+    _last_progress: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._control = LineReader(self.directory.control_file)
+
+    def emit(self, kind: str, /, *, sync: bool = False, **fields: Any) -> None:
+        event = append_event(self.directory.events_file, kind, sync=sync, **fields)
+        for observer in self.observers:
+            observer(event)
+
+    def status(self, status: str) -> None:
+        """Say what the run is now: `running`, `paused`, `finished`, `failed` or `stopped`."""
+        self.directory.update(status=status)
+        self.emit("status", status=status, sync=True)
+
+    def message(self, text: str) -> None:
+        self.emit("message", text=text)
+
+    def warn(self, text: str) -> None:
+        self.emit("warning", text=text)
+
+    def metrics(self, values: dict[str, float], *, step: int, epoch: int) -> None:
+        """Record `values` at the end of optimizer step `step` (counted from 1) in `epoch` (counted from 1)."""
+        self.emit("metrics", step=step, epoch=epoch, values=values)
+
+    def progress(self, step: int, total: int, *, force: bool = False, **fields: Any) -> None:
+        """Tell how far the work is, at most twice a second: `step` of `total`, plus epoch, images_per_second, eta_seconds, phase."""
+        now = time.monotonic()
+        if force or now - self._last_progress >= PROGRESS_SECONDS:
+            self._last_progress = now
+            self.emit("progress", step=step, total=total, **fields)
+
+    def obey(self, save: Callable[[], None]) -> None:
+        """Answer what a person asked since the last call; call it once a step, it costs microseconds when there is nothing.
+
+        Args:
+            save: writes a checkpoint; called for `checkpoint`, and before a pause or a stop.
+
+        Raises:
+            StopRequested: after saving.
+        """
+        paused = False
+        while True:
+            for request in self._control.poll():
+                match request.get("command"):
+                    case "pause" if not paused:
+                        paused = True
+                        save()
+                        self.status("paused")
+                    case "resume" if paused:
+                        paused = False
+                        self.status("running")
+                    case "checkpoint":
+                        save()
+                    case "stop":
+                        self.stop_asked = True
+            if self.stop_asked:
+                save()
+                raise StopRequested
+            if not paused:
+                return
+            time.sleep(PAUSE_POLL_SECONDS)

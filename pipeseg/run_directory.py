@@ -1,0 +1,128 @@
+"""The run directory `runs/<run_id>/`: one folder holds everything that a run was, is and left behind."""
+
+import json
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeseg.errors import BadInput, os_error_sentence
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """Names the files of one run. `run.json` is the only one that is rewritten; see `update`."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @property
+    def info_file(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def config_file(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def events_file(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def log_file(self) -> Path:
+        return self.path / "train.log"
+
+    @property
+    def control_file(self) -> Path:
+        return self.path / "control.jsonl"
+
+    @property
+    def exit_file(self) -> Path:
+        return self.path / "exit.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results"
+
+    @classmethod
+    def create(cls, runs_dir: Path, experiment: str, config_text: str, info: dict[str, Any]) -> "RunDirectory":
+        """Make a new run directory with `run.json` (from `info`) and `config.yaml`.
+
+        Raises:
+            BadInput: the runs folder cannot be written.
+        """
+        slug = experiment.replace("/", ".")
+        while True:
+            run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{slug}-{secrets.token_hex(2)}"
+            directory = cls(runs_dir / run_id)
+            try:
+                directory.checkpoints.mkdir(parents=True, exist_ok=False)
+                directory.results.mkdir()
+                write_atomically(directory.config_file, config_text)
+                directory.events_file.touch()
+                directory.control_file.touch()
+                # run.json last: a folder with a run.json is a whole run directory
+                write_json(directory.info_file, {"run_id": run_id, "experiment": experiment, **info})
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise BadInput(os_error_sentence(error)) from error
+            return directory
+
+    def read_info(self) -> dict[str, Any]:
+        """Return the content of `run.json`, `{}` where there is none yet."""
+        return read_json(self.info_file)
+
+    def update(self, **changes: Any) -> dict[str, Any]:
+        """Merge `changes` into `run.json` under a lock (trainer, supervisor and uploader all write to it)."""
+        from filelock import FileLock
+
+        with FileLock(self.path / ".run.lock"):
+            info = {**self.read_info(), **changes}
+            write_json(self.info_file, info)
+        return info
+
+    def write_exit(self, code: int | None, signal: str | None = None) -> None:
+        """Record how the process ended: an exit code, or the name of the signal that killed it."""
+        write_json(self.exit_file, {"time": time.time(), "code": code, "signal": signal})
+
+    def read_exit(self) -> dict[str, Any] | None:
+        """Return the content of `exit.json`, None while the run has not ended."""
+        return read_json(self.exit_file) or None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in `path`; `{}` where the file is missing or not whole."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON, atomically."""
+    write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace `path` by `content`: temporary file in the same folder, fsync, rename. A reader sees old or new, never half."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

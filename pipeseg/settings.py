@@ -1,0 +1,53 @@
+"""Where things live on this machine: working folders and tracking store, from the environment and `.env`."""
+
+import getpass
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Resolved once at the start of a command; every path is absolute.
+
+    Attributes:
+        tracking_uri: MLflow tracking URI; an sqlite file in the project folder unless MLFLOW_TRACKING_URI says otherwise.
+        user: name recorded with every run.
+    """
+
+    root: Path
+    datasets_dir: Path
+    models_dir: Path
+    runs_dir: Path
+    experiments_dir: Path
+    tracking_uri: str
+    user: str
+
+    @classmethod
+    def load(cls, root: Path = ROOT) -> "Settings":
+        """Read `.env` below `root` (python-dotenv); variables that are already set win over the file."""
+        from dotenv import dotenv_values
+
+        values = {**dotenv_values(root / ".env"), **os.environ}
+
+        def folder(key: str, default: str) -> Path:
+            return (root / Path(values.get(key) or default).expanduser()).resolve()
+
+        return cls(
+            root=root,
+            datasets_dir=folder("DATASETS_DIR", "datasets"),
+            models_dir=folder("MODELS_DIR", "models"),
+            runs_dir=folder("RUNS_DIR", "runs"),
+            experiments_dir=folder("EXPERIMENTS_DIR", "scripts/experiment"),
+            tracking_uri=values.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(root / 'mlflow.db').as_posix()}",
+            user=values.get("USERNAME") or values.get("USER") or getpass.getuser(),
+        )
+
+    @property
+    def artifacts_dir(self) -> Path:
+        """Artifacts of the embedded store lie beside its database file."""
+        if self.tracking_uri.startswith("sqlite:///"):
+            return Path(self.tracking_uri.removeprefix("sqlite:///")).parent / "mlartifacts"
+        return self.root / "mlartifacts"

@@ -1,0 +1,202 @@
+"""Draws a sample dataset into a folder: in parallel, the same bytes for any number of workers, all of it or nothing."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+
+from pipeseg.errors import BadInput
+from pipeseg.synthetic import annotate
+from pipeseg.synthetic.defects import DEFECTS
+from pipeseg.synthetic.picture import Picture, draw_scene
+from pipeseg.synthetic.plan import Job, Options, plan
+
+SOURCE = "make_sample_dataset.py"
+CATALOGUE = "dataset.json"
+
+Progress = Callable[[int, int], None]
+
+
+def generate(
+    out: Path, options: Options, workers: int = 1, force: bool = False, progress: Progress | None = None
+) -> bool:
+    """Write the dataset to ``out``; False if a dataset is there already, which is then left alone.
+
+    The files appear under their final name only once all of them are written.
+    """
+    out = Path(out)
+    if not _may_build(out, force):
+        return False
+    partial = out.with_name(f"{out.name}.partial-{os.getpid()}")
+    try:
+        _make_folders(partial, options)
+        _build(partial, options, workers, progress or (lambda done, total: None))
+        return _publish(partial, out, force)
+    except OSError as error:
+        # A full disk fails in the middle of a write, which does not know its file's name.
+        error.filename = error.filename or str(out)
+        raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _may_build(out: Path, force: bool) -> bool:
+    if out.is_file():
+        raise BadInput(f"{out} is a file, not a folder; choose another --out")
+    if (out / CATALOGUE).is_file():
+        if force and _source_of(out) != SOURCE:
+            raise BadInput(f"{out} was not made by {SOURCE}, so --force does not replace it; choose another --out")
+        return force
+    if out.is_dir() and any(out.iterdir()):
+        raise BadInput(f"{out} holds files but no {CATALOGUE}; choose another --out or empty it")
+    return True
+
+
+def _source_of(out: Path) -> str | None:
+    try:
+        return json.loads((out / CATALOGUE).read_text("utf-8")).get("source")
+    except (ValueError, AttributeError):
+        return None
+
+
+def _make_folders(partial: Path, options: Options) -> None:
+    for name in ("images", "masks", "labels", *(f"truth/{key}" for key in options.classes)):
+        (partial / name).mkdir(parents=True, exist_ok=True)
+
+
+def _publish(partial: Path, out: Path, force: bool) -> bool:
+    if force and out.exists():
+        # The old dataset steps aside first, so that a failed rename loses neither.
+        old = out.with_name(f"{out.name}.old-{os.getpid()}")
+        out.rename(old)
+        try:
+            partial.rename(out)
+        except OSError:
+            old.rename(out)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+        return True
+    if out.is_dir() and not any(out.iterdir()):
+        out.rmdir()
+    try:
+        partial.rename(out)
+    except OSError:
+        if (out / CATALOGUE).is_file():  # somebody else finished the same dataset meanwhile
+            return False
+        raise
+    return True
+
+
+def _build(folder: Path, options: Options, workers: int, progress: Progress) -> None:
+    jobs = plan(options)
+    total = sum(job.frames for job in jobs)
+    pictures: list[Picture] = []
+    with _drawing(jobs, options, workers) as results:
+        for batch in results:
+            for picture in batch:
+                for path, data in picture.files.items():
+                    (folder / path).write_bytes(data)
+                picture.files.clear()
+                pictures.append(picture)
+            progress(len(pictures), total)
+    pictures.sort(key=lambda picture: picture.filename)
+    _write_tables(folder, options, pictures)
+
+
+@contextmanager
+def _drawing(jobs: list[Job], options: Options, workers: int) -> Iterator[Iterator[list[Picture]]]:
+    """Finished scenes, in no particular order."""
+    if workers <= 1:
+        cv2.setNumThreads(1)
+        yield (draw_scene(job, options) for job in jobs)
+        return
+    # Spawn, not fork: the same on every system, and safe under a caller that has threads.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker)
+    try:
+        yield _as_finished(pool, jobs, options, ahead=4 * workers)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _as_finished(pool: ProcessPoolExecutor, jobs: list[Job], options: Options, ahead: int) -> Iterator[list[Picture]]:
+    # A bounded number of scenes under way keeps memory flat and lets a stop take effect at once.
+    waiting = iter(jobs)
+    running: set[Future] = set()
+    while True:
+        with _interrupts_held():
+            for job in waiting:
+                running.add(pool.submit(draw_scene, job, options))
+                if len(running) >= ahead:
+                    break
+        if not running:
+            return
+        done, running = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield future.result()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Workers started in here inherit the mask, so a Ctrl-C that comes before they are set up does not hit them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_worker() -> None:
+    # Ctrl-C reaches the whole process group; the parent alone answers it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+
+
+def _write_tables(folder: Path, options: Options, pictures: list[Picture]) -> None:
+    boxes = [
+        (picture.filename, item.defect_class, *item.box.as_list())
+        for picture in pictures
+        for item in picture.drawn
+        if item.kind != "missed"
+    ]
+    errors = [
+        {"filename": p.filename, "defect_class": d.defect_class, "box": d.box.as_list(), "kind": d.kind}
+        for p in pictures
+        for d in p.drawn
+        if d.kind != "true"
+    ]
+    _write(folder / "boxes.csv", annotate.csv_text(annotate.BOX_COLUMNS, boxes))
+    _write(folder / "labels.csv", annotate.csv_text(annotate.VIA_COLUMNS, [row for p in pictures for row in p.via]))
+    _write(folder / "classes.txt", "".join(f"{key}\n" for key in options.classes))
+
+    from pipeseg.data.fingerprint import fingerprint_folder
+
+    catalogue = {
+        "name": "sample",
+        "source": SOURCE,
+        "parameters": options.parameters(),
+        "seed": options.seed,
+        "classes": {key: DEFECTS[key].label for key in options.classes},
+        "class_counts": {key: sum(key in p.present for p in pictures) for key in options.classes},
+        "groups": {p.filename: p.group for p in pictures},
+        "hand_labelled": [p.filename for p in pictures if p.hand_labelled],
+        "box_truth": errors,
+        "fingerprint": fingerprint_folder(folder),
+    }
+    _write(folder / CATALOGUE, json.dumps(catalogue, ensure_ascii=False, indent=2) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_bytes(text.encode("utf-8"))

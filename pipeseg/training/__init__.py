@@ -1,0 +1,1 @@
+"""Training one model and scoring it."""

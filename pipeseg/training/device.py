@@ -1,0 +1,86 @@
+"""The hardware of a run: device, number format, seeds."""
+
+import os
+import random
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeseg.errors import BadInput
+
+# the encoders of segmentation-models-pytorch were trained on pictures normalised with these (ImageNet)
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed every generator and ask for deterministic kernels; call before a network is built."""
+    # read by cuBLAS when its first handle is made
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    # warn only: a few upsampling kernels have no deterministic twin on CUDA
+    torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """Where and in which number format a network runs."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    @classmethod
+    def choose(cls, device: str, precision: str) -> "Hardware":
+        """Resolve `auto`: CUDA, then MPS, then CPU; bfloat16 where the device computes it natively.
+
+        Raises:
+            BadInput: the device asked for is not there.
+        """
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        chosen = torch.device(device)
+        if chosen.type == "cuda" and (
+            not torch.cuda.is_available() or (chosen.index or 0) >= torch.cuda.device_count()
+        ):
+            raise BadInput(
+                f"device: {device!r} is not there ({torch.cuda.device_count()} CUDA devices); set device: auto or cpu"
+            )
+        if chosen.type == "mps" and not torch.backends.mps.is_available():
+            raise BadInput("device: 'mps' is not there; set device: auto or cpu")
+        if precision == "auto":
+            return cls(chosen, torch.bfloat16 if _native_bfloat16(chosen) else torch.float32)
+        return cls(chosen, getattr(torch, precision))
+
+    def autocast(self) -> AbstractContextManager[object]:
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.dtype)
+
+    def to_input(self, images: Tensor) -> Tensor:
+        """Send uint8 (N, 3, H, W) to the device and normalise there: a quarter of the bytes on the bus."""
+        images = images.to(self.device, non_blocking=True).to(memory_format=torch.channels_last, dtype=torch.float32)
+        mean = torch.tensor(MEAN, device=self.device).view(1, 3, 1, 1) * 255
+        std = torch.tensor(STD, device=self.device).view(1, 3, 1, 1) * 255
+        return (images - mean) / std
+
+    def describe(self) -> str:
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
+        return f"{name}, {str(self.dtype).removeprefix('torch.')}"
+
+
+def _native_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # emulated bfloat16 on a CPU is several times slower than float32
+    native = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return device.type == "cpu" and native is not None and native()
+
+
+def default_workers(device: torch.device) -> int:
+    """Loader processes: none beside a CPU that trains, else what the machine has to spare."""
+    return 0 if device.type == "cpu" else min(8, max(1, (os.cpu_count() or 1) - 1))

@@ -1,0 +1,76 @@
+"""Scoring a model at the pictures' native size; the truth is never resized."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipeseg.data.folder import read_pair
+from pipeseg.data.loading import DEFECT_LEVEL, Pictures, scoring_loader
+from pipeseg.metrics import Scores, count_overlap
+from pipeseg.training.device import Hardware
+
+
+def predict(
+    model: nn.Module, pictures: Pictures, hardware: Hardware, batch_size: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield (logits, target) per batch: float32 (N, 1, H, W) at network size, both on the device; the model is in eval mode."""
+    model.eval()
+    with torch.inference_mode():
+        for images, target in scoring_loader(pictures, batch_size=batch_size):
+            with hardware.autocast():
+                logits = model(hardware.to_input(images))
+            yield logits.float(), target.to(hardware.device)
+
+
+def native_probability(logits: Tensor, height: int, width: int) -> Tensor:
+    """Turn one picture's logits (1, h, w) into probabilities (height, width): logits are resized, then squashed."""
+    native = functional.interpolate(logits[None], size=(height, width), mode="bilinear", align_corners=False)
+    return torch.sigmoid(native)[0, 0]
+
+
+def evaluate(
+    model: nn.Module,
+    pictures: Pictures,
+    hardware: Hardware,
+    *,
+    batch_size: int,
+    soft: bool,
+    threshold: float,
+    criterion: nn.Module | None = None,
+    between: Callable[[int, int], None] = lambda done, total: None,
+    see: Callable[[int, np.ndarray, np.ndarray, Tensor], None] | None = None,
+) -> tuple[Scores, float]:
+    """Score every picture; leaves the model in the mode that it came in.
+
+    Args:
+        soft: score probabilities against soft truth; else 0/1 after `threshold`, truth cut at one half.
+        between: called with (done, total) after each batch: progress, and the place where requests are answered.
+        see: called per picture with (index, RGB, truth mask, probability (H, W)) for those who draw.
+
+    Returns:
+        Scores of all pictures in order, and the mean loss over pictures at network size (NaN without criterion).
+    """
+    was_training = model.training
+    counts, loss, done = [], torch.zeros((), device=hardware.device), 0
+    for logits, target in predict(model, pictures, hardware, batch_size):
+        if criterion is not None:
+            loss += criterion(logits, target).detach() * len(logits)
+        for offset, picture_logits in enumerate(logits):
+            index = done + offset
+            image, mask = read_pair(pictures.samples[index])
+            probability = native_probability(picture_logits, *mask.shape)
+            truth = torch.from_numpy(mask.copy()).to(hardware.device)
+            if soft:
+                counts.append(count_overlap(probability, truth.float() / 255))
+            else:
+                counts.append(count_overlap((probability >= threshold).float(), (truth >= DEFECT_LEVEL).float()))
+            if see is not None:
+                see(index, image, mask, probability)
+        done += len(logits)
+        between(done, len(pictures))
+    model.train(was_training)
+    mean_loss = float(loss) / done if criterion is not None else float("nan")
+    return Scores(torch.stack(counts).cpu().numpy()), mean_loss

@@ -1,0 +1,338 @@
+"""Trains one binary model: learn on train, choose on val, report once on test."""
+
+import math
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipeseg.config import CriterionConfig, ModelConfig, TrainConfig
+from pipeseg.data.folder import DatasetFolder
+from pipeseg.data.loading import Pictures, training_loader
+from pipeseg.errors import BadInput, RunFailed
+from pipeseg.registry import LOSSES, MODELS, build
+from pipeseg.run import Run
+from pipeseg.training.checkpoint import Checkpoint, load_weights, save_checkpoint
+from pipeseg.training.device import Hardware, default_workers, seed_everything
+from pipeseg.training.evaluate import evaluate
+from pipeseg.training.results import write_per_image, write_prediction, write_summary
+
+# points of train/loss per epoch: the only moments when the loop waits for the device
+POINTS_PER_EPOCH = 20
+# test pictures are scored in batches of at least this many: no gradients are kept
+SCORING_BATCH = 8
+
+
+def train(run: Run) -> None:
+    """Do the whole run of a `TrainConfig`; everything it finds goes to `run` and into its directory.
+
+    Raises:
+        BadInput: data, model, loss or device cannot be used; nothing has been learned yet.
+        RunFailed: the loss is no number any more, or memory ran out.
+        StopRequested: a person stopped it; `last` is saved.
+    """
+    config = run.config
+    assert isinstance(config, TrainConfig)
+    seed_everything(config.seed)
+    hardware = Hardware.choose(config.device, config.precision)
+    sets = _load_sets(run, config)
+    _record_datasets(run, sets)
+    model = build_model(config.model, run).to(hardware.device)
+    criterion = build_loss(config.criterion).to(hardware.device)
+    size = "x".join(map(str, config.image_size))
+    run.message(f"{config.model.name} on {hardware.describe()}, {size} px, {_parameters(model)} parameters")
+    trainer = Trainer(run, config, hardware, model, criterion, sets)
+    try:
+        trainer.learn()
+        trainer.report()
+    except torch.OutOfMemoryError as error:
+        raise RunFailed(
+            f"out of memory on {hardware.describe()} with batch_size {config.batch_size} at image_size {size};"
+            " lower batch_size or image_size"
+        ) from error
+
+
+def build_model(config: ModelConfig, run: Run) -> nn.Module:
+    """Build the network; says so first, because weights may have to be downloaded."""
+    weights = config.args.get("encoder_weights", "imagenet")
+    run.message(f"building {config.name}" + (f" with {weights} weights" if weights else ", weights random"))
+    return build(MODELS, config.name, **config.args)
+
+
+def build_loss(config: CriterionConfig) -> nn.Module:
+    """Build the loss; `BadInput` names an argument that it does not take."""
+    try:
+        return build(LOSSES, config.name, **config.args)
+    except TypeError as error:
+        raise BadInput(f"criterion.args: {config.name}: {str(error).split('()')[-1].strip()}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """The three sets of a run, at network size."""
+
+    train: Pictures
+    validation: Pictures
+    test: Pictures
+
+
+def _load_sets(run: Run, config: TrainConfig) -> Sets:
+    loaded = {}
+    for key in ("train", "validation", "evaluation"):
+        name = getattr(config, f"{key}_dataset")
+        folder = DatasetFolder.open(run.settings.datasets_dir / name)
+
+        def tick(done: int, total: int, name: str = name) -> None:
+            run.progress(done, total, force=done == total, phase=f"reading {name}")
+            run.obey(save=lambda: None)
+
+        pictures = Pictures.load(folder, config.image_size, tick)
+        if not pictures.positives:
+            raise BadInput(
+                f"{key}_dataset: no mask in {name} holds a defect pixel; there is nothing to learn or to score"
+            )
+        run.message(f"{name}: {len(pictures)} pictures, {pictures.positives} with the defect")
+        loaded[key] = pictures
+    sets = Sets(loaded["train"], loaded["validation"], loaded["evaluation"])
+    _refuse_leaks(sets)
+    return sets
+
+
+def _refuse_leaks(sets: Sets) -> None:
+    """A copy of a test picture among those that are learned or chosen on would make the table worthless."""
+    test = {sample.group: sample for sample in sets.test.samples}
+    for pictures in (sets.train, sets.validation):
+        for sample in pictures.samples:
+            if sample.group in test:
+                raise BadInput(
+                    f"{sample.image}: is in the same duplicate group as {test[sample.group].image} of the test set;"
+                    " split again with scripts/tools/preprocess_dataset.py"
+                )
+
+
+def _record_datasets(run: Run, sets: Sets) -> None:
+    named = {"train": sets.train, "validation": sets.validation, "test": sets.test}
+    run.directory.update(
+        datasets={
+            key: {"name": pictures.folder.name, "fingerprint": pictures.folder.fingerprint()}
+            for key, pictures in named.items()
+        }
+    )
+
+
+def _parameters(model: nn.Module) -> str:
+    return f"{sum(parameter.numel() for parameter in model.parameters()) / 1e6:.1f} M"
+
+
+@dataclass(slots=True)
+class Trainer:
+    """The loop. `step` counts optimizer steps done; the best checkpoint is chosen on val alone."""
+
+    run: Run
+    config: TrainConfig
+    hardware: Hardware
+    model: nn.Module
+    criterion: nn.Module
+    sets: Sets
+    step: int = 0
+    best: Checkpoint | None = None
+    seconds: float = 0.0
+    steps_per_epoch: int = field(init=False)
+    _losses: Tensor = field(init=False)
+    _since_point: int = 0
+
+    def __post_init__(self) -> None:
+        config = self.config
+        self.steps_per_epoch = config.steps_per_epoch or math.ceil(len(self.sets.train) / config.batch_size)
+        self._losses = torch.zeros((), device=self.hardware.device)
+
+    @property
+    def total(self) -> int:
+        return self.steps_per_epoch * self.config.epochs
+
+    @property
+    def epoch(self) -> int:
+        """Epoch of the last step done, from 1."""
+        return max(1, math.ceil(self.step / self.steps_per_epoch))
+
+    def learn(self) -> None:
+        """Run every step; validates `scoring_per_epoch` times an epoch, the last time at its end."""
+        config, run = self.config, self.run
+        workers = default_workers(self.hardware.device) if config.num_workers is None else config.num_workers
+        loader = training_loader(
+            self.sets.train,
+            batch_size=config.batch_size,
+            steps=self.total,
+            seed=config.seed,
+            augment=config.augment,
+            workers=workers,
+            pin=self.hardware.device.type == "cuda",
+        )
+        learned = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.AdamW(learned, lr=config.learning_rate, weight_decay=config.weight_decay)
+        moments = self._scoring_steps()
+        point_every = max(1, self.steps_per_epoch // POINTS_PER_EPOCH)
+        started = time.monotonic()
+        self.model.train()
+        for images, target in loader:
+            run.obey(self.save_last)
+            self._learn_batch(images, target, optimizer)
+            self.step += 1
+            if self.step % point_every == 0:
+                self._point()
+            self._tell(started)
+            if (self.step - 1) % self.steps_per_epoch + 1 in moments:
+                self._validate()
+        self.seconds = time.monotonic() - started
+
+    def _learn_batch(self, images: Tensor, target: Tensor, optimizer: torch.optim.Optimizer) -> None:
+        with self.hardware.autocast():
+            logits = self.model(self.hardware.to_input(images))
+        loss = self.criterion(logits.float(), target.to(self.hardware.device, non_blocking=True))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        # summed on the device; `_point` is where the loop waits for it
+        self._losses += loss.detach()
+        self._since_point += 1
+
+    def _scoring_steps(self) -> set[int]:
+        """Return the steps within an epoch (from 1) after which val is scored."""
+        times = min(self.config.scoring_per_epoch, self.steps_per_epoch)
+        return {math.ceil(self.steps_per_epoch * part / times) for part in range(1, times + 1)}
+
+    def _point(self) -> None:
+        """Write the mean training loss since the last point; a loss that is no number ends the run."""
+        if not self._since_point:
+            return
+        loss = self._losses.item() / self._since_point
+        self._losses.zero_()
+        self._since_point = 0
+        self.run.metrics({"train/loss": loss}, step=self.step, epoch=self.epoch)
+        if not math.isfinite(loss):
+            raise RunFailed(f"train/loss is {loss} at step {self.step}; lower learning_rate, or set precision: float32")
+
+    def _tell(self, started: float) -> None:
+        seconds = time.monotonic() - started
+        self.run.progress(
+            self.step,
+            self.total,
+            force=self.step == self.total,
+            epoch=self.epoch,
+            epochs=self.config.epochs,
+            images_per_second=round(self.step * self.config.batch_size / seconds, 2),
+            eta_seconds=round(seconds / self.step * (self.total - self.step), 1),
+            phase="train",
+        )
+
+    def _validate(self) -> None:
+        self._point()
+        scores, loss = evaluate(
+            self.model,
+            self.sets.validation,
+            self.hardware,
+            batch_size=max(self.config.batch_size, SCORING_BATCH),
+            soft=self.config.validation_metrics == "soft",
+            threshold=self.config.threshold,
+            criterion=self.criterion,
+            between=lambda done, total: self.run.obey(self.save_last),
+        )
+        values = {"loss": loss, **scores.summary()}
+        self.run.metrics({f"val/{name}": value for name, value in values.items()}, step=self.step, epoch=self.epoch)
+        metric = self.config.save_by_metric
+        score = values[metric]
+        if self._is_better(score, lower=metric == "loss"):
+            self.best = replace(self._header(), score=score, metric=metric)
+            save_checkpoint(self.best_file, self.model, self.best)
+            self.run.emit(
+                "checkpoint", which="best", path=str(self.best_file), step=self.step, epoch=self.epoch, score=score
+            )
+        self.save_last()
+
+    def _is_better(self, score: float, *, lower: bool) -> bool:
+        if math.isnan(score):
+            return False
+        if self.best is None or self.best.score is None:
+            return True
+        return score < self.best.score if lower else score > self.best.score
+
+    @property
+    def best_file(self) -> Path:
+        return self.run.directory.checkpoints / "best.safetensors"
+
+    def save_last(self) -> None:
+        """Write `last`: at every validation, before a pause or stop, and when a person asks."""
+        path = self.run.directory.checkpoints / "last.safetensors"
+        save_checkpoint(path, self.model, self._header())
+        self.run.emit("checkpoint", which="last", path=str(path), step=self.step, epoch=self.epoch)
+
+    def _header(self) -> Checkpoint:
+        return Checkpoint(
+            model=self.config.model.model_dump(),
+            image_size=self.config.image_size,
+            threshold=self.config.threshold,
+            step=self.step,
+            epoch=self.epoch,
+            score=None,
+            metric=self.config.save_by_metric,
+            defect_class=self.config.defect_class,
+            run_id=self.run.directory.run_id,
+        )
+
+    def report(self) -> None:
+        """Score the best checkpoint on the test set, once, and write `results/`."""
+        if self.best is None:
+            raise RunFailed(f"val/{self.config.save_by_metric} was never a number, so no checkpoint could be chosen")
+        load_weights(self.model, self.best_file)
+        run, test, results = self.run, self.sets.test, self.run.directory.results
+        drawn = _spread(len(test), self.config.visualization_samples)
+        sizes: list[tuple[int, int]] = []
+
+        def see(index: int, image: np.ndarray, mask: np.ndarray, probability: Tensor) -> None:
+            sizes.append((mask.shape[0], mask.shape[1]))
+            if index in drawn:
+                predicted = (probability >= self.config.threshold).cpu().numpy()
+                write_prediction(results / "predictions", test.samples[index], image, mask, predicted)
+
+        def between(done: int, total: int) -> None:
+            run.progress(done, total, phase="test")
+            run.obey(lambda: None)
+
+        scores, loss = evaluate(
+            self.model,
+            test,
+            self.hardware,
+            batch_size=max(self.config.batch_size, SCORING_BATCH),
+            soft=self.config.evaluation_metrics == "soft",
+            threshold=self.config.threshold,
+            criterion=self.criterion,
+            between=between,
+            see=see,
+        )
+        values = {"loss": loss, **scores.summary()}
+        write_per_image(results / "per_image.csv", test.samples, sizes, scores)
+        write_summary(results / "summary.json", self._summary(values))
+        run.metrics({f"test/{name}": value for name, value in values.items()}, step=self.step, epoch=self.epoch)
+        run.message(f"test/iou {values['iou']:.4f} on {len(test)} pictures, checkpoint of epoch {self.best.epoch}")
+
+    def _summary(self, values: dict[str, float]) -> dict[str, Any]:
+        best = self.best
+        assert best is not None
+        return {
+            "test": values,
+            "best": {"epoch": best.epoch, "step": best.step, "score": best.score, "metric": f"val/{best.metric}"},
+            "total_steps": self.step,
+            "images": len(self.sets.test),
+            "threshold": self.config.threshold,
+            "test_fingerprint": self.run.directory.read_info()["datasets"]["test"]["fingerprint"],
+            "train_seconds": round(self.seconds, 1),
+        }
+
+
+def _spread(count: int, wanted: int) -> set[int]:
+    """Return up to `wanted` indices spread evenly over `count` pictures: the same ones in every run of a test set."""
+    return set(np.linspace(0, count - 1, min(count, wanted), dtype=int).tolist()) if wanted else set()

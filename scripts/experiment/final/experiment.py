@@ -1,0 +1,19 @@
+"""Final: the same model as the baseline, learned from refined box masks and hand masks together."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(next(p for p in Path(__file__).resolve().parents if (p / "pipeseg").is_dir())))
+
+from experiments.entry import main
+from pipeseg.run import Run
+
+
+def work(run: Run) -> None:
+    from pipeseg.training.loop import train
+
+    train(run)
+
+
+if __name__ == "__main__":
+    main(__file__, work)
