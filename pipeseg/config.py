@@ -107,7 +107,8 @@ class _Experiment(Section):
             if isinstance(value, str) and "{defect_class}" in value:
                 if not defect_class:
                     raise ValueError(
-                        f"{key} holds {{defect_class}}, but defect_class is not set; set it, e.g. --set defect_class=deposition"
+                        f"{key} holds {{defect_class}}, but defect_class is not set;"
+                        " set it, e.g. --set defect_class=deposition"
                     )
                 return value.replace("{defect_class}", str(defect_class))
             return value
@@ -242,7 +243,7 @@ def parse_yaml(text: str, source: str = "config.yaml") -> dict[str, Any]:
 
 
 def parse_override(text: str) -> tuple[str, Any]:
-    """Split `key.sub=value` and read the value as YAML: `epochs=2`, `image_size=[128, 160]`, `model.args.encoder_weights=null`.
+    """Split `key.sub=value` and read the value as YAML: `epochs=2`, `image_size=[128, 160]`, `model.args.x=null`.
 
     Raises:
         ConfigError: no `=`, an empty key, or a value that is not YAML.

@@ -1,8 +1,8 @@
 """Losses on logits (N, 1, H, W) against soft targets in [0, 1] of the same shape; each returns the mean over pictures.
 
 Region losses use the L1 form of the overlap, min(p, t) summed, because it alone is smallest at p = t for soft targets
-(Wang et al. 2023, "Jaccard Metric Losses", arXiv 2302.05666). They are taken per picture, and an empty truth still gives
-a gradient through `smooth`: segmentation-models-pytorch's versions drop such pictures.
+(Wang et al. 2023, "Jaccard Metric Losses", arXiv 2302.05666). They are taken per picture, and an empty truth still
+gives a gradient through `smooth`: segmentation-models-pytorch's versions drop such pictures.
 """
 
 import torch

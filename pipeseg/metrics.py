@@ -1,7 +1,7 @@
 """How well a prediction covers the truth: counted per picture, averaged over pictures.
 
-Probabilities and binary masks go through one definition: the overlap of p and t is sum(min(p, t)), so that p = t scores 1
-for soft values too. IoU, Dice, precision and recall are taken over pictures whose truth holds the class; pictures
+Probabilities and binary masks go through one definition: the overlap of p and t is sum(min(p, t)), so that p = t scores
+1 for soft values too. IoU, Dice, precision and recall are taken over pictures whose truth holds the class; pictures
 without it speak through `specificity` and `false_alarms`. Dice is counted per picture, never derived from a mean IoU.
 """
 
@@ -57,8 +57,8 @@ class Scores:
         return self.counts[:, :3].sum(1)
 
     def per_image(self) -> dict[str, np.ndarray]:
-        """Return float64 (N,) per metric; NaN where it says nothing (no defect in truth, or nothing predicted for precision)."""
-        both, false_positive, false_negative, true_negative = self.counts.T
+        """Return float64 (N,) per metric; NaN where it says nothing: pictures without defect, but for specificity."""
+        both, false_positive, _, true_negative = self.counts.T
         defect = self.has_defect
         return {
             "iou": _ratio(both, self.union, defect),
@@ -72,8 +72,8 @@ class Scores:
     def summary(self) -> dict[str, float]:
         """Return the means over pictures, plus `iou_dataset` and `false_alarms`; NaN where no picture counts.
 
-        `iou_dataset` is the sum of intersections over the sum of unions; `false_alarms` is the share of pictures without
-        defect where anything (at least one whole pixel) is predicted.
+        `iou_dataset` is the sum of intersections over the sum of unions; `false_alarms` is the share of pictures
+        without defect where anything (at least one whole pixel) is predicted.
         """
         values = {name: _mean(column) for name, column in self.per_image().items()}
         union = self.union.sum()

@@ -58,7 +58,7 @@ def refine(run: Run, checkpoint: Path) -> None:
         datasets / config.source_dataset, config.defect_class, (hand, validation, test), config.seed
     )
     run.message(
-        f"{config.source_dataset}: {len(chosen.boxes)} pictures with boxes only, {len(chosen.clean)} without the defect;"
+        f"{config.source_dataset}: {len(chosen.boxes)} pictures with boxes only, {len(chosen.clean)} without defect;"
         f" {config.refiner.name} refiner, teacher {header.run_id}"
     )
 

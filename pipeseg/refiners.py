@@ -1,7 +1,7 @@
 """Refiners sharpen a box mask with a model's probability; which one is a choice in the config of a refine run.
 
 A refiner is called with `probability` float32 (H, W) in [0, 1] and `inside` bool (H, W), the filled boxes, both at the
-picture's native size, and returns uint8 (H, W): 0 background, 255 defect, between = soft. Outside the boxes it returns 0.
+picture's native size, and returns uint8 (H, W): 0 background, 255 defect, between = soft; 0 outside the boxes.
 """
 
 import numpy as np

@@ -55,14 +55,14 @@ class Run:
         self.emit("metrics", step=step, epoch=epoch, values=values)
 
     def progress(self, step: int, total: int, *, force: bool = False, **fields: Any) -> None:
-        """Tell how far the work is, at most twice a second: `step` of `total`, plus epoch, images_per_second, eta_seconds, phase."""
+        """Tell how far the work is, at most twice a second: `step` of `total`, and what else a screen shows."""
         now = time.monotonic()
         if force or now - self._last_progress >= PROGRESS_SECONDS:
             self._last_progress = now
             self.emit("progress", step=step, total=total, **fields)
 
     def obey(self, save: Callable[[], None]) -> None:
-        """Answer what a person asked since the last call; call it once a step, it costs microseconds when there is nothing.
+        """Answer what a person asked since the last call; call it once a step, no news costs microseconds.
 
         Args:
             save: writes a checkpoint; called for `checkpoint`, and before a pause or a stop.

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,7 @@ class RunDirectory:
             except FileExistsError:
                 continue
             except OSError as error:
+                shutil.rmtree(directory.path, ignore_errors=True)
                 raise BadInput(os_error_sentence(error)) from error
             return directory
 
@@ -115,7 +117,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Replace `path` by `content`: temporary file in the same folder, fsync, rename. A reader sees old or new, never half."""
+    """Replace `path` by `content` (temporary file beside it, fsync, rename): a reader sees old or new, never half."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}.tmp")
     try:
         with open(temporary, "wb") as file:

@@ -13,7 +13,7 @@ class Settings:
     """Resolved once at the start of a command; every path is absolute.
 
     Attributes:
-        tracking_uri: MLflow tracking URI; an sqlite file in the project folder unless MLFLOW_TRACKING_URI says otherwise.
+        tracking_uri: MLflow tracking URI; an sqlite file in the project unless MLFLOW_TRACKING_URI says otherwise.
         user: name recorded with every run.
     """
 

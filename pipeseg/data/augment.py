@@ -6,8 +6,8 @@ import numpy as np
 class Augmenter:
     """Flips left-right, moves, scales, turns within 15 degrees, and changes light and colour.
 
-    No vertical flip: sediment lies at the bottom. The result depends only on (seed, draw), so that it is the same for any
-    number of loader processes.
+    No vertical flip: sediment lies at the bottom. The result depends only on (seed, draw), so that it is the same for
+    any number of loader processes.
     """
 
     def __init__(self, seed: int):

@@ -43,7 +43,7 @@ class DatasetFolder:
         """Match pictures and masks by stem, sorted by file name.
 
         Raises:
-            BadInput: a missing or empty folder, a picture without mask, a mask without picture, two pictures of one stem.
+            BadInput: a missing or empty folder, a picture or a mask without its pair, two pictures of one stem.
         """
         images = {}
         for image in list_images(path):

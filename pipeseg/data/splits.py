@@ -53,8 +53,8 @@ def split_dataset(
 ) -> dict[str, list[str]]:
     """Write the three sets of one class beside `source` and return `{set: file names}`.
 
-    A group (copies of one picture, from the source's dataset.json) goes to one set as a whole. The draw depends on names
-    and seed only, not on the machine or the order of a hash table.
+    A group (copies of one picture, from the source's dataset.json) goes to one set as a whole. The draw depends on
+    names and seed only, not on the machine or the order of a hash table.
 
     Raises:
         BadInput: no labels, a class that they do not name, a labelled picture that is missing, or too few groups.
@@ -106,7 +106,7 @@ def _draw(
     random: np.random.Generator,
     source: Path,
 ) -> dict[str, list[str]]:
-    """Deal whole groups to the sets, those with the defect and those without apart, so that each set has its share of both."""
+    """Deal whole groups to the sets, with the defect and without it apart: each set gets its share of both."""
     members: dict[str, list[str]] = {}
     for name in sorted(wanted):
         members.setdefault(group_of[name], []).append(name)

@@ -16,7 +16,7 @@ from pipeseg.training.device import Hardware
 def predict(
     model: nn.Module, pictures: Pictures, hardware: Hardware, batch_size: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (logits, target) per batch: float32 (N, 1, H, W) at network size, both on the device; the model is in eval mode."""
+    """Yield (logits, target) per batch, float32 (N, 1, H, W) at network size, on the device; puts the model in eval mode."""
     model.eval()
     with torch.inference_mode():
         for images, target in scoring_loader(pictures, batch_size=batch_size):

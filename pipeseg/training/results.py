@@ -15,9 +15,10 @@ from pipeseg.metrics import Scores
 from pipeseg.run_directory import write_atomically, write_json
 
 PER_IMAGE = (
-    "file,group,height,width,has_defect,iou,dice,precision,recall,specificity,"
-    "predicted_pixels,truth_pixels,intersection,union"
-).split(",")
+    *("file", "group", "height", "width", "has_defect"),
+    *("iou", "dice", "precision", "recall", "specificity"),
+    *("predicted_pixels", "truth_pixels", "intersection", "union"),
+)
 TRUTH_COLOUR, PREDICTION_COLOUR = (60, 200, 80), (235, 70, 60)
 
 

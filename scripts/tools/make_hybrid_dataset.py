@@ -1,4 +1,4 @@
-"""Box masks sharpened by a baseline: `make_hybrid_dataset.py --class deposition`; the `refine` experiment by options."""
+"""Box masks sharpened by a baseline, the `refine` experiment by options: `make_hybrid_dataset.py --class NAME`."""
 
 import sys
 from pathlib import Path

@@ -16,7 +16,9 @@ from experiments.tool import run_tool, ticking
 
 
 def make_sample(
-    out: Annotated[Path | None, typer.Option(help="Folder to write; default: sample in the datasets folder.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write; default: sample in DATASETS_DIR, split and ready to train.")
+    ] = None,
     images_per_class: Annotated[int, typer.Option(help="Pictures with each class as the primary one.")] = 120,
     hand_per_class: Annotated[int, typer.Option(help="How many of these carry hand polygons.")] = 60,
     clean: Annotated[int, typer.Option(help="Pictures without a defect; a quarter of them hand-labelled.")] = 40,
@@ -25,6 +27,7 @@ def make_sample(
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 means all cores.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace a sample dataset that is there.")] = False,
+    if_empty: Annotated[bool, typer.Option("--if-empty", help="Do nothing when DATASETS_DIR holds anything.")] = False,
 ) -> None:
     """Generate synthetic pipe frames with boxes, hand polygons and exact masks."""
     from pipeseg.settings import Settings
@@ -37,13 +40,28 @@ def make_sample(
     height, width = parse_size(size)
     keys = parse_classes(classes, list(DEFECTS))
     options = Options(images_per_class, hand_per_class, clean, height, width, keys, seed)
-    target = Path(os.path.abspath(out.expanduser())) if out else Settings.load().datasets_dir / "sample"
+    datasets = Settings.load().datasets_dir
+    target = Path(os.path.abspath(out.expanduser())) if out else datasets / "sample"
+    if if_empty and datasets.is_dir() and any(not entry.name.startswith(".") for entry in datasets.iterdir()):
+        print(f"{datasets}: holds datasets already; nothing to do", file=sys.stderr)
+        return
     target.parent.mkdir(parents=True, exist_ok=True)
     with ticking("drawing pictures") as tick:
         built = generate(target, options, workers or os.cpu_count() or 1, force, tick)
     print(target)
     if not built:
         print(f"{target} exists already; --force replaces it", file=sys.stderr)
+    elif out is None:
+        _split(target, keys)
+
+
+def _split(source: Path, classes: list[str]) -> None:
+    """Make the sets that the experiments' configs name: the sample is there to be trained on."""
+    from pipeseg.data.splits import SplitRatios, split_dataset
+
+    for defect_class in classes:
+        with ticking(f"splitting {defect_class}") as tick:
+            split_dataset(source, defect_class, ratios=SplitRatios(), seed=0, tick=tick)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,45 @@
+# `make app` is all that a new machine needs: Python 3.11 or newer, and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: app test demo mlflow sample health lint clean-venv help
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+app: $(READY) sample ## open the dashboard
+	@$(BIN)/python -m app
+
+test: $(READY) lint ## check style and imports, then run every test
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(READY) ## check style and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-cache
+
+demo: $(READY) sample ## the whole study on the sample data, ending in the comparison table
+	@$(BIN)/python -m experiments launch study --wait
+	@$(BIN)/python -m experiments compare
+
+mlflow: $(READY) ## start an MLflow server on loopback over the embedded store, at the port of MLFLOW_TRACKING_URI
+	@$(BIN)/python scripts/tools/mlflow_server.py
+
+health: $(READY) ## check packages, GPU, folders and tracking store
+	@$(BIN)/python scripts/tools/health_check.py
+
+sample: $(READY) ## generate the sample dataset when there is no dataset yet
+	@test -f datasets/sample/dataset.json || $(BIN)/python scripts/tools/make_sample_dataset.py --if-empty
+
+# The mark says which requirements are installed; it is as new as the last install that went through.
+$(READY): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name it: make app PYTHON=python3.12" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the packages of requirements.txt (several GB, once)" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $(READY)
+
+clean-venv: ## remove the environment
+	rm -rf $(VENV)

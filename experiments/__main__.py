@@ -1,0 +1,43 @@
+"""The command line of the experiment manager: `python -m experiments --help`."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from experiments.tool import run_app
+
+PROGRAM = "python -m experiments"
+
+
+def build_app() -> typer.Typer:
+    """Return the command line; every verb imports what it needs when it is called."""
+    from experiments.commands import compare, control, folders, launch, runs, sync
+
+    app = typer.Typer(
+        help="Experiments of this project: what there is, what runs, and what came out.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.command("list")(folders.list_folders)
+    app.command()(runs.show)
+    app.command()(folders.validate)
+    app.command()(launch.launch)
+    app.command()(runs.runs)
+    app.command()(runs.logs)
+    for verb in (control.pause, control.resume, control.checkpoint, control.stop):
+        app.command()(verb)
+    app.command()(compare.compare)
+    app.command()(sync.sync)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit code; see `run_app`."""
+    return run_app(build_app(), arguments, PROGRAM)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

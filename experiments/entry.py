@@ -1,0 +1,244 @@
+"""What `experiment.py` calls: reads the command line, prepares the run, does the work, says how it ended.
+
+Two callers: a person or a job script (`experiment.py --set epochs=2`), where this process is the run; and the
+supervisor of a launched run (`experiment.py --run RUN_DIR`), where the run directory is there already.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeseg.errors import BadInput, RunFailed, StopRequested, os_error_sentence
+from pipeseg.run import Run
+from pipeseg.run_directory import RunDirectory
+from pipeseg.settings import Settings
+
+Work = Callable[[Run], None]
+
+
+def main(script: str, work: Work) -> None:
+    """Run the command line of one experiment and exit with its code: 0, 1, 2 or 130.
+
+    Args:
+        script: `__file__` of the experiment.
+        work: does the run; told apart by what it raises: BadInput 2, RunFailed or OSError 1, StopRequested 130.
+    """
+    folder = Path(script).resolve().parent
+
+    def command(
+        overrides: Annotated[
+            list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a config key; repeatable.")
+        ] = None,
+        name: Annotated[str | None, typer.Option(help="What you call this run.")] = None,
+        dry_run: Annotated[
+            bool, typer.Option("--dry-run", help="Print config, inputs and outputs; do nothing.")
+        ] = False,
+        run: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    ) -> None:
+        raise typer.Exit(_command(folder, work, overrides or [], name, dry_run, run))
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(help=_first_line(folder))(command)
+    app()
+
+
+def run_headless(folder: Path, work: Work, overrides: list[str], name: str | None = None, dry_run: bool = False) -> int:
+    """Run an experiment in this process, as `experiment.py` does, and return its exit code."""
+    return _command(folder, work, overrides, name, dry_run, None)
+
+
+def _first_line(folder: Path) -> str:
+    readme = folder / "README.md"
+    lines = readme.read_text(encoding="utf-8").splitlines() if readme.exists() else []
+    return next((line.lstrip("# ").strip() for line in lines if line.strip()), folder.name)
+
+
+def _command(folder: Path, work: Work, overrides: list[str], name: str | None, dry_run: bool, run: Path | None) -> int:
+    settings = Settings.load()
+    try:
+        if run is not None:
+            return Host(settings, RunDirectory(run.resolve()), attended=False).execute(work)
+        experiment = _experiment_name(folder, settings)
+        if dry_run:
+            return _dry_run(settings, experiment, folder / "config.yaml", overrides)
+        from experiments.launcher import prepare
+
+        directory = prepare(settings, experiment, overrides, name)
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 2
+    return Host(settings, directory, attended=True).execute(work)
+
+
+def _experiment_name(folder: Path, settings: Settings) -> str:
+    try:
+        return folder.relative_to(settings.experiments_dir).as_posix()
+    except ValueError:
+        raise BadInput(
+            f"{folder}: is not below {settings.experiments_dir}; move it there or set EXPERIMENTS_DIR"
+        ) from None
+
+
+def _dry_run(settings: Settings, experiment: str, config_file: Path, overrides: list[str]) -> int:
+    from experiments.preflight import check_datasets, dataset_names
+    from pipeseg.config import RefineConfig, dump_config, load_config
+
+    config, warnings = load_config(config_file, overrides)
+    problems = check_datasets(settings, config)
+    print(dump_config(config))
+    for key, dataset in dataset_names(config).items():
+        print(f"reads   {settings.datasets_dir / dataset}  ({key})")
+    if isinstance(config, RefineConfig):
+        print(f"writes  {settings.datasets_dir / config.hybrid_dataset} and {config.hybrid_dataset}_VAL")
+    print(f"writes  {settings.runs_dir}/<date>-<time>-{experiment}-<4 hex>/")
+    print(f"records {settings.tracking_uri if config.track_experiment else 'nothing (track_experiment: false)'}")
+    for line in warnings + problems:
+        print(line, file=sys.stderr)
+    return 2 if problems else 0
+
+
+class Host:
+    """Carries one run through this process: journal, signals, display, exit file.
+
+    Attributes:
+        attended: started by hand, so that this process also shows progress, writes `train.log` and `exit.json` and
+            starts the uploader; a launched run has a supervisor for these.
+    """
+
+    def __init__(self, settings: Settings, directory: RunDirectory, *, attended: bool):
+        self.settings = settings
+        self.directory = directory
+        self.attended = attended
+
+    def execute(self, work: Work) -> int:
+        """Do the work and return the exit code; whatever happens, the journal and the exit file say it."""
+        with contextlib.ExitStack() as stack:
+            show = stack.enter_context(self._shown())
+            try:
+                run = self._open()
+                run.observers.append(show)
+            except (BadInput, OSError) as error:
+                print(_sentence(error), file=sys.stderr)
+                return self._exit(2)
+            stack.enter_context(_signals(run))
+            uploader = self._start_uploader()
+            code = self._work(run, work)
+            self._exit(code)
+            if uploader is not None:
+                self._wait_for(uploader, run)
+            return code
+
+    def _open(self) -> Run:
+        from experiments.processes import started_at
+        from pipeseg.config import load_config
+
+        config, warnings = load_config(self.directory.config_file)
+        self.directory.update(pid=os.getpid(), pid_started=started_at(os.getpid()))
+        run = Run(config, self.settings, self.directory)
+        run.status("running")
+        for text in [*self.directory.read_info().get("warnings", []), *warnings]:
+            run.warn(text)
+        return run
+
+    def _work(self, run: Run, work: Work) -> int:
+        try:
+            try:
+                work(run)
+            except StopRequested:
+                run.status("stopped")
+                return 130
+            except KeyboardInterrupt:
+                run.emit("error", text="interrupted at once by a second Ctrl-C; the last checkpoint is kept")
+                run.status("stopped")
+                return 130
+            except (BadInput, RunFailed, OSError) as error:
+                run.emit("error", text=_sentence(error))
+                run.status("failed")
+                return 2 if isinstance(error, BadInput) else 1
+            except Exception as error:
+                self._keep_traceback()
+                text = f"{type(error).__name__}: {error}".splitlines()[0]
+                run.emit("error", text=f"unexpected {text}; the details are in {self.directory.log_file}")
+                run.status("failed")
+                return 1
+            run.status("finished")
+        except OSError as error:
+            # the journal itself cannot be written (a full disk): stderr is all that is left
+            print(os_error_sentence(error), file=sys.stderr)
+            return 1
+        return 0
+
+    def _keep_traceback(self) -> None:
+        """Tracebacks are for the log; a person gets the sentence."""
+        with open(self.directory.log_file, "a", encoding="utf-8") as log:
+            traceback.print_exc(file=log)
+
+    def _exit(self, code: int) -> int:
+        if self.attended:
+            try:
+                self.directory.write_exit(code)
+            except OSError as error:
+                print(os_error_sentence(error), file=sys.stderr)
+        return code
+
+    @contextlib.contextmanager
+    def _shown(self) -> Iterator[Callable[[dict[str, Any]], None]]:
+        from experiments.display import LineDisplay, LiveDisplay
+
+        if not self.attended:
+            yield LineDisplay([sys.stdout])
+            return
+        with open(self.directory.log_file, "a", encoding="utf-8", buffering=1) as log:
+            print(f"run {self.directory.run_id}", file=sys.stderr)
+            display = LiveDisplay(log) if sys.stderr.isatty() else LineDisplay([sys.stderr, log])
+            with display:
+                yield display
+
+    def _start_uploader(self) -> Any:
+        if not self.attended or self.directory.read_info().get("upload") == "off":
+            return None
+        from experiments.supervisor import start_uploader
+
+        return start_uploader(self.settings, self.directory)
+
+    def _wait_for(self, uploader: Any, run: Run) -> None:
+        """Wait until MLflow has everything: a comparison that follows must find this run."""
+        try:
+            if uploader.wait():
+                text = "not in MLflow yet; `python -m experiments sync` uploads it when the tracking server answers"
+                print(f"{run.directory.run_id}: {text}", file=sys.stderr)
+        except KeyboardInterrupt:
+            print("upload goes on in the background", file=sys.stderr)
+
+
+def _sentence(error: Exception) -> str:
+    return os_error_sentence(error) if isinstance(error, OSError) else str(error)
+
+
+@contextlib.contextmanager
+def _signals(run: Run) -> Iterator[None]:
+    """Make Ctrl-C and SIGTERM ask for a stop (checkpoint first), a second one end at once, and outlive a hang-up."""
+
+    def ask(number: int, frame: Any) -> None:
+        if run.stop_asked:
+            raise KeyboardInterrupt
+        run.stop_asked = True
+        with contextlib.suppress(OSError):  # the terminal may be gone; the stop counts all the same
+            print("stopping after this step; press Ctrl-C again to end at once", file=sys.stderr)
+
+    handlers: dict[int, Any] = {signal.SIGINT: ask, signal.SIGTERM: ask}
+    if hasattr(signal, "SIGHUP"):
+        handlers[signal.SIGHUP] = signal.SIG_IGN
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,183 @@
+"""Starting a run so that it outlives whoever started it, and waiting for its end."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+
+from experiments.folders import Experiment, find_experiment
+from experiments.processes import detached, started_at
+from experiments.run_view import RunView, has_process
+from experiments.runs import run_status, view
+from pipeseg.errors import BadInput, os_error_sentence
+from pipeseg.events import Event, LineReader
+from pipeseg.run_directory import RunDirectory, write_atomically
+from pipeseg.settings import Settings
+
+POLL_SECONDS = 0.1
+
+_started: list[subprocess.Popen] = []
+
+
+def prepare(
+    settings: Settings, experiment: Experiment | str, overrides: Iterable[str] = (), name: str | None = None
+) -> RunDirectory:
+    """Check everything, then write the run directory; no process is started.
+
+    Args:
+        overrides: `key.sub=value` texts, applied to the experiment's config in order.
+        name: what the person calls this run.
+
+    Raises:
+        BadInput: folder, config or datasets cannot be used; nothing was written.
+    """
+    from experiments.preflight import check_datasets
+    from experiments.provenance import capture
+    from pipeseg.config import dump_config, load_config
+
+    if isinstance(experiment, str):
+        experiment = find_experiment(settings, experiment)
+    overrides = list(overrides)
+    for needed in (experiment.config_file, experiment.script):
+        if not needed.is_file():
+            raise BadInput(f"{needed}: no such file; an experiment folder holds config.yaml and experiment.py")
+    config, warnings = load_config(experiment.config_file, overrides)
+    if problems := check_datasets(settings, config):
+        raise BadInput("; ".join(problems))
+
+    origin, git = capture(settings, config)
+    asked = [part for override in overrides for part in ("--set", override)]
+    info = {
+        "name": name,
+        "stage": config.stage,
+        "defect_class": config.defect_class,
+        "created": time.time(),
+        "status": "starting",
+        "command": [sys.executable, "-m", "experiments", "launch", experiment.name, *asked],
+        "overrides": overrides,
+        "warnings": warnings,
+        **origin,
+        "pid": None,
+        "pid_started": None,
+        "supervisor_pid": None,
+        "supervisor_started": None,
+        "tracking_uri": settings.tracking_uri,
+        "mlflow_run_id": None,
+        "mlflow_experiment_id": None,
+        "upload": "pending" if config.track_experiment else "off",
+    }
+    directory = RunDirectory.create(settings.runs_dir, experiment.name, dump_config(config), info)
+    if git.diff:
+        try:
+            write_atomically(directory.path / "git.diff", git.diff)
+        except OSError as error:
+            shutil.rmtree(directory.path, ignore_errors=True)
+            raise BadInput(os_error_sentence(error)) from error
+    return directory
+
+
+def start(settings: Settings, directory: RunDirectory) -> int:
+    """Start the supervisor of a prepared run, detached from this process and its terminal; return its pid.
+
+    Raises:
+        BadInput: the log cannot be written or Python cannot be started.
+    """
+    _started[:] = [process for process in _started if process.poll() is None]
+    try:
+        with open(directory.log_file, "ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "experiments.supervisor", str(directory.path)],
+                cwd=settings.root,
+                env=child_environment(settings),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                **detached(),
+            )
+    except OSError as error:
+        raise BadInput(os_error_sentence(error)) from error
+    _started.append(process)  # kept, so that it is reaped by the next start instead of warned about
+    directory.update(supervisor_pid=process.pid, supervisor_started=started_at(process.pid))
+    return process.pid
+
+
+def launch(
+    settings: Settings, experiment: Experiment | str, overrides: Iterable[str] = (), name: str | None = None
+) -> RunDirectory:
+    """Prepare and start a run; see `prepare` and `start`."""
+    directory = prepare(settings, experiment, overrides, name)
+    start(settings, directory)
+    return directory
+
+
+def wait(
+    directory: RunDirectory,
+    on_event: Callable[[Event], None] | None = None,
+    meanwhile: Callable[[], None] | None = None,
+) -> int:
+    """Wait for the end of a run and return its exit code: 0, 130 when stopped, its own code or 1 when failed or lost.
+
+    Args:
+        on_event: called with every event of the journal, from its beginning.
+        meanwhile: called at every look; what it raises ends the waiting, not the run.
+    """
+    reader = LineReader(directory.events_file)
+    while True:
+        ended = has_ended(directory)
+        # read after the question, so that nothing written before the end is missed
+        while events := reader.poll():
+            for event in events if on_event else ():
+                on_event(event)
+        if ended:
+            return exit_code(directory, run_status(directory))
+        if meanwhile:
+            meanwhile()
+        time.sleep(POLL_SECONDS)
+
+
+def has_ended(directory: RunDirectory) -> bool:
+    """Tell whether nothing more will come: after its last word a run still writes log lines and `exit.json`."""
+    now = view(directory)
+    return not now.is_active and (directory.exit_file.exists() or not has_process(now.info))
+
+
+def await_answer(directory: RunDirectory, command: str, asked: RunView) -> str | None:
+    """Wait until a run has done what it was asked, or has ended; return what it did in words, None when it did not.
+
+    Args:
+        asked: the run as it was before the request, so that an older checkpoint is not taken for the answer.
+    """
+    wanted = {"pause": "paused", "resume": "running"}.get(command)
+    while True:
+        now = view(directory)
+        if command == "checkpoint" and now.checkpoints > asked.checkpoints:
+            return "checkpoint saved"
+        if now.status == wanted:
+            return now.status
+        if has_ended(directory):
+            return "stopped" if command == "stop" and run_status(directory) == "stopped" else None
+        time.sleep(POLL_SECONDS)
+
+
+def exit_code(directory: RunDirectory, status: str) -> int:
+    """Return what a command that waited for this run exits with."""
+    code = (directory.read_exit() or {}).get("code")
+    return code if isinstance(code, int) else {"finished": 0, "stopped": 130}.get(status, 1)
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of a run's processes: the same folders as ours, whatever `.env` or the shell say later."""
+    paths = [str(settings.root), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8",
+        "DATASETS_DIR": str(settings.datasets_dir),
+        "MODELS_DIR": str(settings.models_dir),
+        "RUNS_DIR": str(settings.runs_dir),
+        "EXPERIMENTS_DIR": str(settings.experiments_dir),
+        "MLFLOW_TRACKING_URI": settings.tracking_uri,
+    }

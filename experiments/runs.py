@@ -1,0 +1,138 @@
+"""The runs in `runs/`: what they are doing, how they ended, and how to ask something of one that works."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from experiments.run_view import ACTIVE, STATUSES, RunRecord, RunView
+from pipeseg.errors import BadInput, did_you_mean
+from pipeseg.events import COMMANDS, send_command
+from pipeseg.run_directory import RunDirectory
+from pipeseg.settings import Settings
+
+__all__ = [
+    "ACTIVE",
+    "STATUSES",
+    "RunView",
+    "find_run",
+    "last_runs",
+    "latest_finished",
+    "list_runs",
+    "run_status",
+    "send",
+    "view",
+]
+
+_lock = threading.RLock()
+_records: dict[Path, RunRecord] = {}
+
+
+def list_runs(settings: Settings, *, limit: int | None = None) -> list[RunView]:
+    """Return the runs, newest first; the second call reads only what changed. A folder without `run.json` is no run."""
+    return [_record(directory).view() for directory in _newest_first(settings)[:limit]]
+
+
+def last_runs(settings: Settings) -> dict[str, RunView]:
+    """Return experiment name -> its newest run; journals of older ones are not read."""
+    newest: dict[str, RunView] = {}
+    for directory in _newest_first(settings):
+        record = _record(directory)
+        if record.experiment() not in newest:
+            newest[record.experiment()] = record.view()
+    return newest
+
+
+def view(directory: RunDirectory) -> RunView:
+    """Return one run as it stands now; cheap to call again and again."""
+    return _record(directory).view()
+
+
+def run_status(directory: RunDirectory) -> str:
+    """Return `starting`, `running`, `paused`, `finished`, `failed`, `stopped` or `lost`."""
+    return view(directory).status
+
+
+def find_run(settings: Settings, text: str) -> RunDirectory:
+    """Return the run that `text` means: a full id, the beginning of exactly one id, or `latest`.
+
+    Raises:
+        BadInput: none or several match.
+    """
+    found = _newest_first(settings)
+    if not found:
+        raise BadInput(f"{settings.runs_dir}: no runs yet; start one with `python -m experiments launch EXPERIMENT`")
+    if text == "latest":
+        return found[0]
+    matches = [directory for directory in found if text and directory.run_id.startswith(text)]
+    exact = [directory for directory in matches if directory.run_id == text]
+    if exact or len(matches) == 1:
+        return (exact or matches)[0]
+    if not matches:
+        hint = did_you_mean(text, [directory.run_id for directory in found])
+        raise BadInput(f"no run {text!r} in {settings.runs_dir}{hint or '; `python -m experiments runs` lists them'}")
+    shown = ", ".join(directory.run_id for directory in matches[:5])
+    more = f" and {len(matches) - 5} more" if len(matches) > 5 else ""
+    raise BadInput(f"{text!r} is the beginning of {len(matches)} runs ({shown}{more}); type more of the id")
+
+
+def send(settings: Settings, run: RunDirectory | str, command: str) -> RunDirectory:
+    """Ask a run to `pause`, `resume`, `checkpoint` or `stop`; it answers within one step. Returns the run asked.
+
+    Raises:
+        BadInput: no such run, no such command, or the run has ended.
+    """
+    if command not in COMMANDS:
+        raise BadInput(f"unknown command {command!r} (known: {', '.join(COMMANDS)})")
+    directory = find_run(settings, run) if isinstance(run, str) else run
+    status = run_status(directory)
+    if status not in ACTIVE:
+        gone = "its processes are gone" if status == "lost" else f"it has {status}"
+        raise BadInput(f"{directory.run_id}: cannot {command} this run: {gone}")
+    send_command(directory.control_file, command)
+    return directory
+
+
+def latest_finished(
+    settings: Settings, *, stage: str, defect_class: str | None = None, **config_equals: Any
+) -> RunDirectory | None:
+    """Return the newest finished run of a stage (and class) whose resolved config holds `config_equals`, else None."""
+    for directory in _newest_first(settings):
+        info = _record(directory).read_info()
+        if info.get("stage") != stage or (defect_class is not None and info.get("defect_class") != defect_class):
+            continue
+        if run_status(directory) == "finished" and _config_holds(directory, config_equals):
+            return directory
+    return None
+
+
+def _config_holds(directory: RunDirectory, wanted: dict[str, Any]) -> bool:
+    if not wanted:
+        return True
+    from pipeseg.config import ConfigError, read_yaml
+
+    try:
+        values = read_yaml(directory.config_file)
+    except ConfigError:
+        return False
+    return all(key in values and values[key] == value for key, value in wanted.items())
+
+
+def _record(directory: RunDirectory) -> RunRecord:
+    with _lock:
+        if (record := _records.get(directory.path)) is None:
+            record = _records[directory.path] = RunRecord(directory)
+        return record
+
+
+def _newest_first(settings: Settings) -> list[RunDirectory]:
+    try:
+        folders = [entry.name for entry in settings.runs_dir.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    directories = [RunDirectory(settings.runs_dir / name) for name in folders if not name.startswith(".")]
+    dated = [(record.created(), d) for d in directories if (record := _record(d)).exists()]
+    with _lock:  # forget what was deleted, so that a dashboard that stays open for weeks does not grow
+        kept = {directory.path for _, directory in dated}
+        for path in [path for path in _records if path.parent == settings.runs_dir and path not in kept]:
+            del _records[path]
+    return [d for _, d in sorted(dated, key=lambda pair: (pair[0], pair[1].run_id), reverse=True)]

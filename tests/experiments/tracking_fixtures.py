@@ -1,0 +1,126 @@
+"""Run directories and MLflow stores for the tests of tracking; real ones, written by our own code."""
+
+import json
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from pipeseg.events import append_event
+from pipeseg.run_directory import RunDirectory
+
+CONFIG = """\
+stage: {stage}
+experiment_name: {experiment_name}
+track_experiment: {track}
+defect_class: {defect_class}
+seed: {seed}
+train_dataset: sample_BASELINE
+validation_dataset: sample_VAL
+evaluation_dataset: {dataset}
+model: {{name: UNet, args: {{encoder_name: resnet18, encoder_weights: null}}}}
+"""
+
+
+def make_template(folder: Path) -> Path:
+    """Create an empty, migrated store once; copying it is a hundred times faster."""
+    from experiments.mlflow_store import open_client
+
+    open_client(f"sqlite:///{(folder / 'template.db').as_posix()}")
+    return folder / "template.db"
+
+
+def copy_store(template: Path, folder: Path) -> str:
+    """Copy the template; return the tracking URI."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(template, folder / "mlflow.db")
+    return f"sqlite:///{(folder / 'mlflow.db').as_posix()}"
+
+
+def make_run(
+    runs: Path,
+    uri: str,
+    *,
+    stage: str = "baseline",
+    defect_class: str = "crack",
+    seed: int = 0,
+    dataset: str = "sample_EVAL",
+    experiment_name: str = "Study",
+    track: str = "true",
+    **info: object,
+) -> RunDirectory:
+    """Make the directory of a run that belongs to this test process."""
+    import psutil
+
+    text = CONFIG.format(**{key: value for key, value in locals().items() if isinstance(value, str | int)})
+    details = {
+        "stage": stage,
+        "defect_class": defect_class,
+        "user": "tester",
+        "pid": os.getpid(),
+        "pid_started": psutil.Process().create_time(),
+        "created": time.time(),
+        "status": "running",
+        "tracking_uri": uri,
+        "upload": "pending",
+    }
+    return RunDirectory.create(runs, stage, text, {**details, **info})
+
+
+def write_metrics(run: RunDirectory, steps: Iterable[int], keys: Iterable[str] = ("train/loss", "val/iou")) -> int:
+    """Append one `metrics` event a step; return how many points that is."""
+    keys, count = list(keys), 0
+    for step in steps:
+        values = {key: 1 / (step + index + 1) for index, key in enumerate(keys)}
+        append_event(run.events_file, "metrics", step=step, epoch=1, values=values)
+        count += len(keys)
+    return count
+
+
+def write_results(
+    run: RunDirectory,
+    iou: Iterable[float],
+    *,
+    fingerprint: str = "f1",
+    total_steps: int = 100,
+    groups: int | None = None,
+) -> None:
+    """Write `results/` for a test set of pictures 0.png, 1.png, ... with these IoU (NaN = no defect in the truth)."""
+    iou = list(iou)
+    lines = ["file,group,height,width,has_defect,iou,dice,precision,recall"]
+    for index, value in enumerate(iou):
+        cells = (
+            ["", "", "", ""] if value != value else [f"{v:.6f}" for v in (value, 2 * value / (1 + value), value, value)]
+        )
+        group = index if groups is None else index % groups
+        lines.append(",".join([f"{index}.png", f"g{group}", "64", "64", str(int(value == value)), *cells]))
+    (run.results / "per_image.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    kept = [value for value in iou if value == value]
+    summary = {"test": {"iou": sum(kept) / len(kept)}, "test_fingerprint": fingerprint, "total_steps": total_steps}
+    (run.results / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    append_event(run.events_file, "metrics", step=total_steps, epoch=1, values={"test/iou": summary["test"]["iou"]})
+
+
+def end_run(run: RunDirectory, status: str = "finished", code: int | None = 0, signal: str | None = None) -> None:
+    append_event(run.events_file, "status", status=status)
+    run.write_exit(code, signal)
+
+
+def query(uri: str, sql: str, *values: object) -> list[tuple]:
+    """Read the store past MLflow: the rows are what is really there."""
+    with sqlite3.connect(uri.removeprefix("sqlite:///"), timeout=20) as connection:
+        return connection.execute(sql, values).fetchall()
+
+
+def count_points(uri: str) -> int:
+    return query(uri, "select count(*) from metrics")[0][0]
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Poll until `condition` holds; fail after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+        time.sleep(0.05)
