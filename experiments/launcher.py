@@ -66,7 +66,8 @@ def prepare(
         "tracking_uri": settings.tracking_uri,
         "mlflow_run_id": None,
         "mlflow_experiment_id": None,
-        "upload": "pending" if config.track_experiment else "off",
+        # a study is a list of runs; MLflow holds the runs
+        "upload": "pending" if config.track_experiment and config.stage != "study" else "off",
     }
     directory = RunDirectory.create(settings.runs_dir, experiment.name, dump_config(config), info)
     if git.diff:
@@ -134,6 +135,15 @@ def wait(
             return exit_code(directory, run_status(directory))
         if meanwhile:
             meanwhile()
+        time.sleep(POLL_SECONDS)
+
+
+def await_upload(directory: RunDirectory) -> None:
+    """Wait until MLflow has an ended run in full, or its uploader has given up: a comparison must find it."""
+    while True:
+        info = directory.read_info()
+        if info.get("upload") not in ("pending", "uploading") or not has_process(info):
+            return
         time.sleep(POLL_SECONDS)
 
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.launcher import launch, wait
+from experiments.launcher import await_upload, launch, wait
 from experiments.runs import run_status, send
 from pipeseg.config import StudyConfig
 from pipeseg.errors import BadInput, RunFailed, StopRequested
 from pipeseg.events import Event
 from pipeseg.run import Run
+from pipeseg.run_directory import RunDirectory
 
 EXPERIMENTS = ("baseline", "refine", "final")
 
@@ -74,11 +75,11 @@ def study(run: Run) -> None:
     _split(run, config)
     chains = plan(config)
     total = sum(map(len, chains))
-    done, failed = 0, []
+    done, failed, children = 0, [], []
     for chain in chains:
         for step in chain:
             run.progress(done, total, force=True, phase=step.label)
-            problem = _do(run, step, done, total)
+            problem = _do(run, step, done, total, children)
             done += 1
             if problem:
                 failed.append(f"{step.label}: {problem}")
@@ -86,6 +87,8 @@ def study(run: Run) -> None:
                 # what follows in this chain needs this step's result
                 done += len(chain) - chain.index(step) - 1
                 break
+    for child in children:
+        await_upload(child)
     run.progress(total, total, force=True, phase="done")
     if failed:
         raise RunFailed(f"{len(failed)} of {total} steps failed; first: {failed[0]}")
@@ -106,12 +109,13 @@ def _split(run: Run, config: StudyConfig) -> None:
         run.obey(lambda: None)
 
 
-def _do(run: Run, step: Step, done: int, total: int) -> str | None:
-    """Run one step to its end; return what went wrong, None when nothing did."""
+def _do(run: Run, step: Step, done: int, total: int, children: list[RunDirectory]) -> str | None:
+    """Run one step to its end, add it to `children`, and return what went wrong, None when nothing did."""
     try:
         child = launch(run.settings, step.experiment, step.overrides, name=f"{run.directory.run_id}: {step.label}")
     except BadInput as error:
         return str(error)
+    children.append(child)
     run.emit("child", run_id=child.run_id, step=step.label, status="running")
     last_error = ""
 

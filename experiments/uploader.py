@@ -111,7 +111,7 @@ class Uploader:
             self.state.points += len(points)
             self.state.status = records.last_status(events) or self.state.status
             # a half-written last line is read again as a whole
-            self.state.offset = reader.offset - len(reader._tail)
+            self.state.offset = reader.whole
             self._save()
 
     def _connect(self) -> None:

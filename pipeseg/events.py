@@ -57,6 +57,11 @@ class LineReader:
     offset: int = 0
     _tail: bytes = field(default=b"", repr=False)
 
+    @property
+    def whole(self) -> int:
+        """Offset of the end of the last whole line: where another reader may go on."""
+        return self.offset - len(self._tail)
+
     def poll(self, limit: int = 8 << 20) -> list[Event]:
         """Return the whole records appended since the last call; at most `limit` bytes are read at once."""
         try:

@@ -1,4 +1,4 @@
-"""Networks, over segmentation-models-pytorch: RGB float (N, 3, H, W), normalised as in ImageNet -> one logit per pixel."""
+"""Networks, over segmentation-models-pytorch: RGB float (N, 3, H, W), normalised like ImageNet -> a logit per pixel."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -12,6 +12,7 @@ from pipeseg.data.boxes import Box, fill_boxes, read_boxes
 from pipeseg.data.build import building
 from pipeseg.data.folder import DatasetFolder
 from pipeseg.data.loading import DEFECT_LEVEL, Pictures
+from pipeseg.data.pictures import read_mask
 from pipeseg.data.via import read_via
 from pipeseg.errors import BadInput
 from pipeseg.registry import REFINERS, build
@@ -153,13 +154,11 @@ def _write_refined(
     add: Callable[[Path, np.ndarray], None],
 ) -> float:
     """Predict in batches, refine each picture at native size, and return the kept share of the boxes' area."""
-    from pipeseg.data.folder import read_pair
-
     assert isinstance(run.config, RefineConfig)
     done, kept, boxed = 0, 0, 0
     for logits, _ in predict(model, pictures, hardware, run.config.batch_size):
         for sample, picture_logits in zip(pictures.samples[done:], logits, strict=False):
-            _, mask = read_pair(sample)
+            mask = read_mask(sample.mask)
             if sample.name in boxes:
                 found = boxes[sample.name]
                 inside = mask >= DEFECT_LEVEL if found is None else fill_boxes(found, *mask.shape)

@@ -33,6 +33,7 @@ def launch(
 
     try:
         code = launcher.wait(directory, tell)
+        launcher.await_upload(directory)
     except KeyboardInterrupt:
         note(f"detached; the run goes on, stop it with `python -m experiments stop {directory.run_id}`")
         raise typer.Exit(130) from None

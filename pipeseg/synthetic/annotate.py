@@ -19,7 +19,12 @@ REFERENCE_WIDTH = 320  # pixel errors below are meant at this picture width
 
 BOX_COLUMNS = ("filename", "defect_class", "x_min", "y_min", "x_max", "y_max")
 VIA_COLUMNS = (
-    "filename", "file_size", "file_attributes", "region_count", "region_id", "region_shape_attributes",
+    "filename",
+    "file_size",
+    "file_attributes",
+    "region_count",
+    "region_id",
+    "region_shape_attributes",
     "region_attributes",
 )
 

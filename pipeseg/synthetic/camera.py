@@ -95,8 +95,11 @@ def caption(picture: np.ndarray, rng: np.random.Generator) -> None:
     if vendor:
         mode = str(rng.choice(["Z_TELE", "Z_WIDE", "M_DOWN", "M_UP"]))
         lines = [
-            (0.16, 0.13, f"O:{mode}"), (0.16, 0.195, f"ID:{place}"), (0.64, 0.13, f"Z:  {zoom}X"),
-            (0.16, 0.89, "P: 0.00PSI"), (0.64, 0.89, "D:__.__M"),
+            (0.16, 0.13, f"O:{mode}"),
+            (0.16, 0.195, f"ID:{place}"),
+            (0.64, 0.13, f"Z:  {zoom}X"),
+            (0.16, 0.89, "P: 0.00PSI"),
+            (0.64, 0.89, "D:__.__M"),
         ]
     else:
         metres = rng.uniform(0.5, 90)

@@ -129,7 +129,13 @@ def paint_wall(rays: Rays, hit: WallHit, wall: Wall, tex: Textures) -> Surface:
     gloss = material.gloss * (0.25 + 0.8 * stained[..., 0] + 0.6 * below_tide) + 1.2 * film
     shade = np.ones_like(hit.t)
     return Surface(
-        hit.t.copy(), nx * length, ny * length, nz * length, np.maximum(albedo, 0.02), gloss, shade,
+        hit.t.copy(),
+        nx * length,
+        ny * length,
+        nz * length,
+        np.maximum(albedo, 0.02),
+        gloss,
+        shade,
         np.zeros(hit.t.shape, np.uint8),
     )
 

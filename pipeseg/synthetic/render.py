@@ -50,9 +50,7 @@ def instance_map(scene: Scene, height: int, width: int, tex: Textures) -> np.nda
     return surface.instance
 
 
-def illuminate(
-    rays: Rays, surface: Surface, light: Light, lamp: Vector, axis: Vector
-) -> np.ndarray:
+def illuminate(rays: Rays, surface: Surface, light: Light, lamp: Vector, axis: Vector) -> np.ndarray:
     """Light that leaves the surface towards the rays' origins, (H, W, 3) float32 BGR."""
     x, y, z = rays.at(surface.t)
     lx, ly, lz = lamp[0] - x, lamp[1] - y, lamp[2] - z

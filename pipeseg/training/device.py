@@ -4,6 +4,7 @@ import os
 import random
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -64,13 +65,20 @@ class Hardware:
     def to_input(self, images: Tensor) -> Tensor:
         """Send uint8 (N, 3, H, W) to the device and normalise there: a quarter of the bytes on the bus."""
         images = images.to(self.device, non_blocking=True).to(memory_format=torch.channels_last, dtype=torch.float32)
-        mean = torch.tensor(MEAN, device=self.device).view(1, 3, 1, 1) * 255
-        std = torch.tensor(STD, device=self.device).view(1, 3, 1, 1) * 255
+        mean, std = _normalisation(self.device)
         return (images - mean) / std
 
     def describe(self) -> str:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
         return f"{name}, {str(self.dtype).removeprefix('torch.')}"
+
+
+@cache
+def _normalisation(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of 0..255 pixels, (1, 3, 1, 1); made once, because a copy to a GPU makes the step wait."""
+    with torch.inference_mode(False):  # the first caller may be a scoring, the next one trains
+        mean, std = (torch.tensor(values, device=device).view(1, 3, 1, 1) * 255 for values in (MEAN, STD))
+    return mean, std
 
 
 def _native_bfloat16(device: torch.device) -> bool:

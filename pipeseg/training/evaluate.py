@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeseg.data.folder import read_pair
 from pipeseg.data.loading import DEFECT_LEVEL, Pictures, scoring_loader
+from pipeseg.data.pictures import read_mask
 from pipeseg.metrics import Scores, count_overlap
 from pipeseg.training.device import Hardware
 
@@ -16,7 +16,7 @@ from pipeseg.training.device import Hardware
 def predict(
     model: nn.Module, pictures: Pictures, hardware: Hardware, batch_size: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (logits, target) per batch, float32 (N, 1, H, W) at network size, on the device; puts the model in eval mode."""
+    """Yield (logits, target) per batch, float32 (N, 1, H, W) at network size, on the device; in eval mode."""
     model.eval()
     with torch.inference_mode():
         for images, target in scoring_loader(pictures, batch_size=batch_size):
@@ -41,14 +41,14 @@ def evaluate(
     threshold: float,
     criterion: nn.Module | None = None,
     between: Callable[[int, int], None] = lambda done, total: None,
-    see: Callable[[int, np.ndarray, np.ndarray, Tensor], None] | None = None,
+    see: Callable[[int, np.ndarray, Tensor], None] | None = None,
 ) -> tuple[Scores, float]:
     """Score every picture; leaves the model in the mode that it came in.
 
     Args:
         soft: score probabilities against soft truth; else 0/1 after `threshold`, truth cut at one half.
         between: called with (done, total) after each batch: progress, and the place where requests are answered.
-        see: called per picture with (index, RGB, truth mask, probability (H, W)) for those who draw.
+        see: called per picture with (index, truth mask, probability (H, W)) for those who draw.
 
     Returns:
         Scores of all pictures in order, and the mean loss over pictures at network size (NaN without criterion).
@@ -60,7 +60,7 @@ def evaluate(
             loss += criterion(logits, target).detach() * len(logits)
         for offset, picture_logits in enumerate(logits):
             index = done + offset
-            image, mask = read_pair(pictures.samples[index])
+            mask = read_mask(pictures.samples[index].mask)
             probability = native_probability(picture_logits, *mask.shape)
             truth = torch.from_numpy(mask.copy()).to(hardware.device)
             if soft:
@@ -68,7 +68,7 @@ def evaluate(
             else:
                 counts.append(count_overlap((probability >= threshold).float(), (truth >= DEFECT_LEVEL).float()))
             if see is not None:
-                see(index, image, mask, probability)
+                see(index, mask, probability)
         done += len(logits)
         between(done, len(pictures))
     model.train(was_training)

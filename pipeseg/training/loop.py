@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeseg.config import CriterionConfig, ModelConfig, TrainConfig
+from pipeseg.data.build import link_or_copy
 from pipeseg.data.folder import DatasetFolder
 from pipeseg.data.loading import Pictures, training_loader
 from pipeseg.errors import BadInput, RunFailed
@@ -292,11 +293,11 @@ class Trainer:
         drawn = _spread(len(test), self.config.visualization_samples)
         sizes: list[tuple[int, int]] = []
 
-        def see(index: int, image: np.ndarray, mask: np.ndarray, probability: Tensor) -> None:
+        def see(index: int, mask: np.ndarray, probability: Tensor) -> None:
             sizes.append((mask.shape[0], mask.shape[1]))
             if index in drawn:
                 predicted = (probability >= self.config.threshold).cpu().numpy()
-                write_prediction(results / "predictions", test.samples[index], image, mask, predicted)
+                write_prediction(results / "predictions", test.samples[index], mask, predicted)
 
         def between(done: int, total: int) -> None:
             run.progress(done, total, phase="test")
@@ -316,8 +317,15 @@ class Trainer:
         values = {"loss": loss, **scores.summary()}
         write_per_image(results / "per_image.csv", test.samples, sizes, scores)
         write_summary(results / "summary.json", self._summary(values))
+        self._keep_model()
         run.metrics({f"test/{name}": value for name, value in values.items()}, step=self.step, epoch=self.epoch)
         run.message(f"test/iou {values['iou']:.4f} on {len(test)} pictures, checkpoint of epoch {self.best.epoch}")
+
+    def _keep_model(self) -> None:
+        """Put the chosen weights into MODELS_DIR as well: they stay when the run directory is cleared away."""
+        models = self.run.settings.models_dir
+        models.mkdir(parents=True, exist_ok=True)
+        link_or_copy(self.best_file, models / f"{self.run.directory.run_id}.safetensors")
 
     def _summary(self, values: dict[str, float]) -> dict[str, Any]:
         best = self.best

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeseg.data.folder import Sample
 from pipeseg.data.loading import DEFECT_LEVEL
-from pipeseg.data.pictures import write_png
+from pipeseg.data.pictures import read_image, write_png
 from pipeseg.metrics import Scores
 from pipeseg.run_directory import write_atomically, write_json
 
@@ -47,14 +47,14 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
-def write_prediction(folder: Path, sample: Sample, image: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> None:
+def write_prediction(folder: Path, sample: Sample, truth: np.ndarray, predicted: np.ndarray) -> None:
     """Write `picture | truth | prediction` side by side.
 
     Args:
-        image: RGB uint8 (H, W, 3).
         truth: uint8 (H, W), 0..255.
         predicted: bool (H, W).
     """
+    image = read_image(sample.image)
     panels = [image, outline(image, truth >= DEFECT_LEVEL, TRUTH_COLOUR), outline(image, predicted, PREDICTION_COLOUR)]
     gap = np.full((image.shape[0], 4, 3), 255, np.uint8)
     folder.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,10 @@ from pipeseg.synthetic.surface import Surface
 
 LIMITS = Limits(area=(0.06, 0.55), fill=(0.3, 1.0))
 COLOURS = (  # BGR: ochre sand, grey sludge, yellow gravel, brown silt
-    (0.34, 0.50, 0.58), (0.42, 0.47, 0.48), (0.36, 0.58, 0.66), (0.26, 0.36, 0.44),
+    (0.34, 0.50, 0.58),
+    (0.42, 0.47, 0.48),
+    (0.36, 0.58, 0.66),
+    (0.26, 0.36, 0.44),
 )
 COLUMNS, ROWS = 192, 480  # height table over x in [-1, 1] and z in [0, SPAN] from its own start
 SPAN = 7.5
