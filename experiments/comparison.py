@@ -101,7 +101,10 @@ def pair_runs(
     dataset: str | None = None,
     defect_class: str | None = None,
 ) -> tuple[list[Pairing], list[str]]:
-    """Choose what is compared: per class the newest final's test set, and on it the latest run of each seed.
+    """Choose what is compared: per class the newest final's test set, and on it the newest recipe of either side.
+
+    Of a recipe (the config without its seed) the latest run of each seed is taken; runs of an older recipe would mix
+    two questions in one mean.
 
     Args:
         runs: finished runs of stage baseline and final.
@@ -133,7 +136,7 @@ def pair_runs(
         )
         for stage, side in picked.items():
             automatic = [run for run in of_class if run.stage == stage and reference and same_test(run, reference)]
-            sides[stage] = tuple(_one_a_seed(side or automatic))
+            sides[stage] = tuple(_one_a_seed(side or [run for run in automatic if run.recipe == automatic[0].recipe]))
         if not (sides["baseline"] and sides["final"]):
             notes.append(_one_side(name, [run.stage for run in of_class], reference))
             continue

@@ -1,5 +1,6 @@
 """What a run directory becomes in MLflow: params, tags, metric points, artifacts, final status. No MLflow import."""
 
+import hashlib
 import json
 import posixpath
 import re
@@ -15,6 +16,12 @@ TAG_LENGTH = 8000
 KEY_LENGTH = 250
 TERMINAL = ("finished", "failed", "stopped")
 EARLY_ARTIFACTS = ("config.yaml", "git.diff")
+
+# keys in which runs of one recipe may differ: the seed, what a seed's own teacher wrote, and the machine
+_NOT_RECIPE = {
+    *("seed", "train_dataset", "validation_dataset", "experiment_name", "track_experiment"),
+    *("device", "num_workers", "visualization_samples"),
+}
 
 _FORBIDDEN = re.compile(r"[^\w./ -]")
 
@@ -48,10 +55,11 @@ def start_tags(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, 
         {
             "run_id": directory.run_id,
             "stage": config.get("stage", info.get("stage")),
-            "defect_class": config.get("defect_class", info.get("defect_class")),
+            "defect_class": config.get("defect_class") or _class_of(config),
             "class_label": info.get("class_label"),
             "dataset": config.get("evaluation_dataset"),
             "seed": config.get("seed"),
+            "recipe": recipe(config),
             "experiment": info.get("experiment"),
             "host": info.get("host"),
             "mlflow.user": info.get("user"),
@@ -60,6 +68,17 @@ def start_tags(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, 
             "git_dirty": info.get("git_dirty"),
         }
     )
+
+
+def recipe(config: Mapping[str, Any]) -> str:
+    """Return a hash (16 hex) of what was done, seed and machine left out: runs that share it are repetitions."""
+    done = {key: value for key, value in config.items() if key not in _NOT_RECIPE}
+    return hashlib.sha256(json.dumps(done, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _class_of(config: Mapping[str, Any]) -> str | None:
+    """A dataset of a single class names it itself: `Deposition_EVAL`."""
+    return str(config.get("evaluation_dataset") or "").removesuffix("_EVAL") or None
 
 
 def end_tags(directory: RunDirectory, ended: str) -> dict[str, str]:

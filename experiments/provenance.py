@@ -44,6 +44,7 @@ def capture(settings: Settings, config: Config) -> tuple[dict[str, Any], GitStat
         "platform": platform.platform(),
         "packages": package_versions(settings.root / "requirements.txt"),
         "datasets": dataset_fingerprints(settings, config),
+        "class_label": class_label(settings, config),
     }
     return info, git
 
@@ -83,6 +84,12 @@ def dataset_fingerprints(settings: Settings, config: Config) -> dict[str, dict[s
         key: {"name": name, "fingerprint": read_json(settings.datasets_dir / name / "dataset.json").get("fingerprint")}
         for key, name in dataset_names(config).items()
     }
+
+
+def class_label(settings: Settings, config: Config) -> str | None:
+    """Return what the test set calls the class in its users' language, e.g. `Отложения`; None where it does not say."""
+    name = dataset_names(config).get("evaluation_dataset")
+    return read_json(settings.datasets_dir / name / "dataset.json").get("class_label") if name else None
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -24,6 +24,7 @@ class TrackedRun:
         test_fingerprint: content hash of the test set; runs are comparable where it is the same.
         total_steps: optimizer steps of the training.
         ended: unix seconds.
+        recipe: hash of the config without seed and machine; runs that share it are repetitions.
         test: mean test metrics by name (`iou`, `dice`, ...), in [0, 1].
     """
 
@@ -38,6 +39,7 @@ class TrackedRun:
     ended: float
     class_label: str | None = None
     experiment: str | None = None
+    recipe: str | None = None
     test: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -157,6 +159,7 @@ def _tracked(run: Any) -> TrackedRun | None:
         ended=(run.info.end_time or run.info.start_time or 0) / 1000,
         class_label=tags.get("class_label"),
         experiment=tags.get("experiment"),
+        recipe=tags.get("recipe"),
         test={key.removeprefix("test/"): value for key, value in metrics.items() if key.startswith("test/")},
     )
 

@@ -43,6 +43,18 @@ def ids(pairing) -> tuple[list[str], list[str]]:
     return [found.run_id for found in pairing.baselines], [found.run_id for found in pairing.finals]
 
 
+def test_does_not_mix_two_recipes_in_one_mean() -> None:
+    runs = [
+        run("crack-baseline-0", recipe="a"),
+        run("crack-baseline-1", recipe="a"),
+        run("crack-baseline-2-newer", recipe="b"),
+        run("crack-final-0", recipe="c"),
+        run("crack-final-1-newer", recipe="c"),
+    ]
+    [pairing], _ = pair_runs(runs)
+    assert ids(pairing) == (["crack-baseline-2-newer"], ["crack-final-0", "crack-final-1-newer"])
+
+
 def test_takes_the_latest_run_of_each_seed_on_the_newest_test_set() -> None:
     runs = [
         run("crack-baseline-0"),

@@ -1,0 +1,28 @@
+"""`python -m app`: opens the dashboard."""
+
+import argparse
+import sys
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m app", description="The pipeseg dashboard. Runs go on when it is closed."
+    )
+    parser.add_argument("--keys", action="store_true", help="print the key table (Markdown) and leave")
+    if parser.parse_args().keys:
+        from app.actions import key_table
+
+        print(key_table())
+        return 0
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print("app: needs a terminal; for scripts use python -m experiments", file=sys.stderr)
+        return 2
+    from app.dashboard import Dashboard
+
+    dashboard = Dashboard()
+    dashboard.run()
+    return dashboard.return_code or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The App in layers, one concern each: frame < watching < listing < editing < launching < comparing < Dashboard."""

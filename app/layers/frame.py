@@ -1,0 +1,194 @@
+"""The frame of the App: its state, the two bars, the panes, questions and errors."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on, work
+from textual.app import App, ComposeResult
+from textual.containers import Horizontal
+from textual.events import Resize
+from textual.message import Message
+from textual.widgets import ContentSwitcher, Static
+from textual.worker import Worker, WorkerState
+
+from app import messages, reading
+from app.theme import PIPESEG
+from app.widgets.bars import KeyBar, TitleBar
+from app.widgets.experiment_list import ExperimentList
+from pipeseg.settings import Settings
+
+if TYPE_CHECKING:
+    from experiments.folders import Experiment
+    from experiments.runs import RunView
+
+SWITCH_SECONDS = 0.0005
+NARROW = 100
+_FOCUS = {"live": "#live-log", "runs": "#runs", "compare": "#compare-grid", "overview": "#overview"}
+
+
+class Frame(App[None]):
+    """Owns what is selected and watched.
+
+    Attributes:
+        experiments, runs: as last read; `runs` is None until then.
+        selected: name of the experiment that launch and edit mean.
+        watched: directory of the run in Live.
+        furnished: whether the panes are there; they come after the first paint.
+    """
+
+    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (NARROW, "-wide"), (150, "-huge")]
+    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-short"), (32, "-tall")]
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        no_color = os.environ.get("NO_COLOR")
+        super().__init__()
+        if no_color is not None:
+            os.environ["NO_COLOR"] = no_color  # Textual takes it away; our children want it too
+        self.settings = settings or Settings.load()
+        self.register_theme(PIPESEG)
+        self.theme = PIPESEG.name
+        self.experiments: list[Experiment] = []
+        self.runs: list[RunView] | None = None
+        self.selected: str | None = None
+        self.watched: Path | None = None
+        self.pane = "overview"
+        self.furnished = False
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar()
+        yield Static(id="hint")
+        with Horizontal(id="body"):
+            yield ExperimentList(id="left")
+            yield ContentSwitcher(id="panes")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.screen.add_class("-list")
+        self.draw_frame()
+        self.call_after_refresh(self.begin)
+
+    def begin(self) -> None:
+        """Called after the first paint: what takes time starts here."""
+        # a thread that parses a long journal gives the interpreter up this often, so that keys are answered
+        sys.setswitchinterval(SWITCH_SECONDS)
+
+    # -- state -> screen -----------------------------------------------------------------------------------------
+
+    @property
+    def is_narrow(self) -> bool:
+        return self.size.width < NARROW
+
+    @property
+    def is_on_list(self) -> bool:
+        """Whether a narrow terminal shows the list instead of a pane."""
+        return self.is_narrow and self.screen_stack[0].has_class("-list")
+
+    @property
+    def experiment(self) -> "Experiment | None":
+        return next((each for each in self.experiments if each.name == self.selected), None)
+
+    @property
+    def current_run(self) -> "RunView | None":
+        """The run that keys act on: the highlighted one in Runs, else the watched one."""
+        run_id = self.watched.name if self.watched else None
+        if self.furnished and self.pane == "runs" and not self.is_on_list:
+            run_id = self.query_one("#runs").cursor_key or run_id
+        return next((run for run in self.runs or [] if run.run_id == run_id), None)
+
+    def draw_frame(self) -> None:
+        """Title, hint, list and key bar, from the state."""
+        pane, run, width = "experiments" if self.is_on_list else self.pane, self.current_run, self.size.width
+        subject = " · ".join(part for part in (self.selected, run.status if run else None) if part)
+        self.part(TitleBar).show(pane, subject, width)
+        self.part(KeyBar).show(pane, width, paused=bool(run and run.status == "paused"))
+        unsaved = self.part("#config").unsaved if self.furnished else set()
+        grouped = reading.by_experiment(self.runs) if self.runs is not None else None
+        self.part(ExperimentList).show(self.experiments, grouped, unsaved)
+
+    def part(self, selector: Any) -> Any:
+        """A widget of the main screen, also while a dialog is open over it."""
+        return self.screen_stack[0].query_one(selector)
+
+    def hint(self, text: str) -> None:
+        hint = self.part("#hint")
+        hint.update(text)
+        hint.display = bool(text)
+
+    def on_resize(self, event: Resize) -> None:
+        self.call_after_refresh(self.draw_frame)
+
+    # -- panes ---------------------------------------------------------------------------------------------------
+
+    @work(thread=True, group="panes", exit_on_error=False)
+    def load_panes(self) -> None:
+        from app.widgets import panes
+
+        self.post_message(messages.PanesLoaded(panes.make_panes))
+
+    @on(messages.PanesLoaded)
+    async def furnish(self, message: messages.PanesLoaded) -> None:
+        switcher, panes = self.part("#panes"), message.make()
+        for pane in panes:
+            pane.display = pane.id == self.pane
+        await switcher.mount(*panes)
+        switcher.current = self.pane
+        self.furnished = True
+        self.post_message(messages.Furnished())
+
+    def action_show(self, pane: str) -> None:
+        narrow = self.is_narrow
+        self.screen_stack[0].set_class(pane == "experiments", "-list")
+        if pane == "experiments":
+            self.part(ExperimentList).focus()
+        else:
+            self.pane = pane
+            if self.furnished:
+                self.part("#panes").current = pane
+                target = _FOCUS.get(pane)
+                self.set_focus(self.part(target) if target else None if narrow else self.part(ExperimentList))
+            if pane == "compare" and self.compared is None:
+                self.compare()
+        self.draw_frame()
+
+    # -- questions and errors ------------------------------------------------------------------------------------
+
+    def ask(self, question: str, answers: list[tuple[str, str]], then: Callable[[str | None], Any]) -> None:
+        from app.screens.confirm import Confirm
+
+        self.push_screen(Confirm(question, answers), then)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR and event.worker.error:
+            self.report(event.worker.error)
+
+    def report(self, error: BaseException) -> None:
+        """Tell an error in one sentence; what is not the user's doing also goes into the log, with its traceback."""
+        from pipeseg.errors import BadInput
+
+        if not isinstance(error, BadInput):
+            reading.log_error(self.settings, error)
+        self.notify(reading.sentence(error), severity="error", timeout=10, markup=False)
+
+    async def run_action(self, *arguments: Any, **options: Any) -> bool:
+        """An action that breaks is told and logged; the dashboard goes on."""
+        try:
+            return await super().run_action(*arguments, **options)
+        except Exception as error:
+            self.report(error)
+            return True
+
+    async def _dispatch_message(self, message: Message) -> None:
+        """A handler that breaks is told and logged; the dashboard goes on."""
+        try:
+            await super()._dispatch_message(message)
+        except Exception as error:
+            if self.screen_stack:  # else it is closing: a worker's last message found no screen any more
+                self.report(error)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Only what breaks while drawing comes here, and ends the dashboard; runs go on."""
+        reading.log_error(self.settings, error)
+        super()._handle_exception(error)

@@ -1,0 +1,113 @@
+"""The run in Live: followed from its beginning, asked to pause, save or stop."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual import on, work
+
+from app import messages
+from app.layers.frame import Frame
+
+if TYPE_CHECKING:
+    from experiments.runs import RunView
+
+FOLLOW_SECONDS = 0.2
+FOLLOW_ENDED_SECONDS = 2.0
+
+
+class Watching(Frame):
+    """Follows one run at a time."""
+
+    def watch_run(self, path: Path) -> None:
+        """Show a run in Live, from its beginning, and follow it."""
+        if self.watched != path and self.furnished:
+            self.watched = path
+            self.part("#live").clear("reading …")
+            self.follow(path)
+
+    @work(exclusive=True, group="follow", exit_on_error=False)
+    async def follow(self, path: Path) -> None:
+        from app.follow import Follower
+        from experiments.runs import view
+
+        follower = Follower(path)
+        while True:
+            advance = await asyncio.to_thread(follower.poll)
+            run = await asyncio.to_thread(view, follower.directory)
+            self.post_message(messages.Advanced(path, advance, run))
+            if not advance.behind:
+                await asyncio.sleep(FOLLOW_SECONDS if run.is_active else FOLLOW_ENDED_SECONDS)
+
+    @on(messages.Advanced)
+    def advanced(self, message: messages.Advanced) -> None:
+        if message.path != self.watched:
+            return
+        live = self.part("#live")
+        if message.advance.changed:
+            live.advance(message.advance)
+        if message.run != live.run:
+            was_active = live.run is None or live.run.is_active
+            status = live.run.status if live.run else None
+            live.show_run(message.run)
+            if status != message.run.status:
+                self._status_changed(message.run, ended=was_active and status is not None and not message.run.is_active)
+
+    def _status_changed(self, run: "RunView", ended: bool) -> None:
+        self.runs = [run if each.run_id == run.run_id else each for each in self.runs or []]
+        self.draw_frame()
+        if ended:
+            severity = "information" if run.status == "finished" else "warning"
+            self.notify(f"{run.run_id}: {run.status}", severity=severity)
+            self.bell()
+            self.post_message(messages.ListStale())
+
+    @on(messages.Opened)
+    def opened(self, message: messages.Opened) -> None:
+        run = next((run for run in self.runs or [] if run.run_id == message.key), None)
+        if run and message.control.id == "runs":
+            self.watch_run(run.path)
+            self.action_show("live")
+
+    @on(messages.CursorMoved)
+    def other_run_meant(self) -> None:
+        self.draw_frame()
+
+    def action_pause(self) -> None:
+        run = self.current_run
+        self._ask_run("resume" if run and run.status == "paused" else "pause")
+
+    def action_checkpoint(self) -> None:
+        self._ask_run("checkpoint")
+
+    def action_stop(self) -> None:
+        if not (run := self.current_run) or not run.is_active:
+            self._ask_run("stop")
+            return
+        question = f"Stop {run.run_id}? It saves a checkpoint first."
+        self.ask(
+            question,
+            [("y", "stop it"), ("n", "let it run")],
+            lambda key: self._send(run, "stop") if key == "y" else None,
+        )
+
+    def _ask_run(self, command: str) -> None:
+        if run := self.current_run:
+            self._send(run, command)
+        else:
+            self.notify(f"no run to {command}: select one in Runs (5), or start one (l)", severity="warning")
+
+    @work(thread=True, group="send", exit_on_error=False)
+    def _send(self, run: "RunView", command: str) -> None:
+        from experiments.runs import send
+
+        send(self.settings, run.run_id, command)
+        self.post_message(messages.Asked(run.run_id, command))
+
+    @on(messages.Asked)
+    def asked(self, message: messages.Asked) -> None:
+        self.notify(f"{message.run_id}: {message.command} asked", timeout=2)
+
+    def action_follow(self) -> None:
+        if self.furnished:
+            self.part("#live-log").action_follow()

@@ -1,0 +1,1 @@
+"""Modal screens, imported by the action that opens them."""

@@ -1,0 +1,46 @@
+"""A question with a few answers; the safe one has the focus."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.events import Key
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+
+class Confirm(ModalScreen[str | None]):
+    """Answers with the key of the chosen answer, None on Esc.
+
+    Args:
+        answers: (key, label), the safe one last.
+    """
+
+    BINDINGS: ClassVar = [
+        Binding("escape", "dismiss(None)", show=False),
+        Binding("left,up", "app.focus_previous", show=False),
+        Binding("right,down", "app.focus_next", show=False),
+    ]
+
+    def __init__(self, question: str, answers: list[tuple[str, str]]) -> None:
+        super().__init__()
+        self.question, self.answers = question, answers
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(self.question, markup=False)
+            with Horizontal(classes="answers"):
+                for key, label in self.answers:
+                    yield Button(f"[b]{key}[/b]  {label}", id=f"answer-{key}", compact=True)
+
+    def on_mount(self) -> None:
+        self.query(Button).last().focus()
+
+    def on_key(self, event: Key) -> None:
+        if event.character in dict(self.answers):
+            event.stop()
+            self.dismiss(event.character)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss((event.button.id or "").removeprefix("answer-"))

@@ -1,0 +1,78 @@
+"""How states, times and figures are written, everywhere the same way."""
+
+import math
+import time
+
+# status -> (glyph, style); the word always stands beside the glyph, so colour carries nothing alone
+STATUS = {
+    "starting": ("◌", "$secondary"),
+    "running": ("●", "$primary"),
+    "paused": ("‖", "$warning"),
+    "finished": ("✓", "$success"),
+    "failed": ("✗", "$error"),
+    "stopped": ("■", "$warning"),
+    "lost": ("?", "$error"),
+}
+
+
+def status_text(status: str) -> str:
+    """Return a status as console markup: glyph and word, coloured."""
+    glyph, style = STATUS.get(status, ("·", "$text-muted"))
+    return f"[{style}]{glyph} {status}[/]"
+
+
+def escape(text: object) -> str:
+    """Make text safe inside markup."""
+    return str(text).replace("\\", "\\\\").replace("[", "\\[")
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds as `42 s`, `3:05` or `2:03:04`; `–` where they are not known."""
+    if seconds is None or not math.isfinite(seconds) or seconds < 0:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def ago(moment: float | None, now: float | None = None) -> str:
+    """Return how long ago a unix time was, in one unit: `5 s ago`, `3 min ago`, `2 h ago`, `4 d ago`."""
+    if not moment:
+        return "–"
+    seconds = max(0, (now or time.time()) - moment)
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return "just now" if seconds < 5 else f"{int(seconds)} s ago"
+
+
+def score(value: float | None) -> str:
+    """Return a score in [0, 1] with three digits; `–` where there is none."""
+    return f"{value:.3f}" if value is not None and math.isfinite(value) else "–"
+
+
+def quantity(value: float) -> str:
+    """Return a figure in about four characters: 0.0123, 1.234, 56.7, 1.2k."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "∞"
+    size = abs(value)
+    if size >= 10_000:
+        return f"{value / 1000:.0f}k" if size < 1e6 else f"{value:.2g}"
+    if size >= 100:
+        return f"{value:.0f}"
+    if size >= 10:
+        return f"{value:.1f}"
+    if size >= 0.001 or size == 0:
+        return f"{value:.4f}" if size < 0.1 else f"{value:.3f}"
+    return f"{value:.1e}"
+
+
+def bar(fraction: float, width: int) -> tuple[str, str]:
+    """Return the done and the open part of a progress bar of `width` cells, in half-cell steps."""
+    halves = round(min(1.0, max(0.0, fraction)) * width * 2)
+    full, half = divmod(halves, 2)
+    done = "━" * full + ("╸" if half else "")
+    return done, "─" * (width - len(done))

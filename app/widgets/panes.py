@@ -1,0 +1,19 @@
+"""Everything right of the list, in one import: made after the first paint."""
+
+from textual.widget import Widget
+
+from app.widgets.compare_pane import ComparePane
+from app.widgets.config_pane import ConfigPane
+from app.widgets.live import Live
+from app.widgets.overview import Overview
+from app.widgets.runs_pane import RunsPane
+
+
+def make_panes() -> list[Widget]:
+    return [
+        Overview(id="overview"),
+        ConfigPane(id="config"),
+        Live(id="live"),
+        RunsPane(id="runs"),
+        ComparePane(id="compare"),
+    ]

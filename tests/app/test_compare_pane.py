@@ -1,0 +1,72 @@
+"""The comparison as the dashboard shows it, from what the command line really prints."""
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+
+from textual.content import Content
+
+from app.widgets.compare_pane import cells
+from experiments.comparison import Comparison, Verdict
+from pipeseg.run_directory import RunDirectory, write_json
+from pipeseg.settings import Settings
+
+COLUMNS = "file group height width has_defect iou dice precision recall specificity predicted_pixels truth_pixels"
+
+
+def shown(comparison: Comparison) -> list[str]:
+    row = json.loads(json.dumps(comparison.row()))
+    return [Content.from_markup(cell).plain for cell in cells(row)]
+
+
+def test_a_row_reads_without_colour() -> None:
+    better = Comparison("deposition", 0.5, 0.6, 0.02, 0.18, 0.0001, 40, (0, 1), ("a",), ("b",), Verdict.BETTER)
+    assert shown(better) == ["deposition", "0.500", "0.600", "+10.0 ▲", "+2.0 … +18.0", "<0.001", "40", "0,1", "better"]
+    worse = Comparison("Отложения", 0.5, 0.45, -0.08, -0.02, 0.01, 40, (0,), ("a",), ("b",), Verdict.WORSE)
+    assert shown(worse)[3] == "-5.0 ▼" and shown(worse)[-1] == "worse"
+
+
+def test_a_row_without_per_image_results_has_gaps() -> None:
+    row = shown(Comparison("rupture", 0.5, 0.5, None, None, None, None, (0,), ("a",), ("b",)))
+    assert row == ["rupture", "0.500", "0.500", "+0.0 =", "–", "–", "–", "0", "no evidence"]
+
+
+def finish(directory: RunDirectory, stage: str, iou: float) -> None:
+    """Give a run the results that a training leaves, and its end."""
+    text = directory.config_file.read_text().replace("stage: baseline", f"stage: {stage}")
+    directory.config_file.write_text(text.replace("track_experiment: false", "track_experiment: true"))
+    directory.update(stage=stage, upload="pending", tracking_uri="")
+    with open(directory.results / "per_image.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*COLUMNS.split(), "intersection", "union"])
+        for index in range(12):
+            value = iou + index / 1000
+            writer.writerow([f"{index}.png", index, 8, 8, 1, *[value] * 5, 10, 10, int(10 * value), 10])
+    summary = {"test": {"iou": iou}, "total_steps": 50, "images": 12, "threshold": 0.5, "test_fingerprint": "same"}
+    write_json(directory.results / "summary.json", summary)
+
+
+async def test_rows_come_from_mlflow_through_the_command_line(
+    workshop: Settings, add_run: Callable[..., RunDirectory]
+) -> None:
+    from test_journeys import opened, screen_text, until
+
+    runs = [add_run("toy"), add_run("toy")]
+    finish(runs[0], "baseline", 0.5)
+    finish(runs[1], "final", 0.7)
+    for run in runs:
+        run.update(tracking_uri=workshop.tracking_uri)
+        command = [sys.executable, "-m", "experiments.uploader", str(run.path)]
+        done = subprocess.run(command, cwd=workshop.root, capture_output=True, encoding="utf-8", timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+    async with opened() as pilot:
+        await pilot.press("6")
+        await until(pilot, lambda: "▲" in screen_text(pilot.app), seconds=60)
+        text = screen_text(pilot.app)
+        line = next(line for line in text.splitlines() if "▲" in line)
+        assert all(part in line for part in ("deposition", "0.5", "0.7", "+20.0 ▲"))
+        assert "mlflow" not in sys.modules
+        await pilot.press("y")
+        await until(pilot, lambda: "| deposition" in (pilot.app.clipboard or "").lower(), seconds=60)

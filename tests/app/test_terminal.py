@@ -1,0 +1,108 @@
+"""`python -m app` as a process: imports, options, a real terminal, being killed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from experiments.runs import list_runs
+from pipeseg.settings import ROOT, Settings
+
+
+def test_nothing_heavy_is_imported_before_the_first_paint() -> None:
+    heavy = "torch mlflow numpy cv2 pandas pydantic ruamel PIL"
+    program = f"import sys, app.dashboard; print([name for name in {heavy.split()} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, encoding="utf-8")
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def run_app(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "app", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=60
+    )
+
+
+def test_without_a_terminal_it_says_what_to_use_instead() -> None:
+    done = run_app()
+    assert done.returncode == 2
+    assert done.stderr == "app: needs a terminal; for scripts use python -m experiments\n"
+    assert done.stdout == ""
+
+
+def test_options_that_print() -> None:
+    assert "`?` `F1`" in run_app("--keys").stdout
+    assert "--keys" in run_app("--help").stdout
+    assert run_app("--nonsense").returncode == 2
+
+
+class Terminal:
+    """The dashboard on a pseudo-terminal of its own."""
+
+    def __init__(self, rows: int = 24, columns: int = 80, **environment: str) -> None:
+        import fcntl
+        import pty
+        import struct
+        import termios
+
+        self.pid, self.descriptor = pty.fork()
+        if self.pid == 0:
+            os.chdir(ROOT)
+            os.execve(
+                sys.executable, [sys.executable, "-m", "app"], {**os.environ, "TERM": "xterm-256color", **environment}
+            )
+        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.output = b""
+
+    def wait_for(self, text: str, seconds: float = 30) -> None:
+        import select
+
+        end = time.monotonic() + seconds
+        while text.encode() not in self.output:
+            assert time.monotonic() < end, f"{text!r} did not appear in {self.output[-2000:]!r}"
+            if select.select([self.descriptor], [], [], 0.1)[0]:
+                self.output += os.read(self.descriptor, 1 << 16)
+
+    def type(self, keys: str) -> None:
+        self.output = b""
+        os.write(self.descriptor, keys.encode())
+
+    def end(self, number: int) -> None:
+        os.kill(self.pid, number)
+        os.waitpid(self.pid, 0)
+        os.close(self.descriptor)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
+def test_a_killed_dashboard_leaves_its_run_going(workshop: Settings, number: int) -> None:
+    terminal = Terminal()
+    terminal.wait_for("nested/inner")
+    terminal.wait_for("no run yet")
+    terminal.type("l")
+    terminal.wait_for("running")
+    terminal.end(number)
+    end = time.monotonic() + 30
+    while (run := list_runs(workshop)[0]).is_active:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert (run.status, run.step, run.test) == ("finished", 30, {"iou": 0.5})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+def test_no_color_is_without_colour_and_still_told_apart(workshop: Settings, add_run: object, tmp_path: Path) -> None:
+    add_run("toy")  # type: ignore[operator]
+    terminal = Terminal(NO_COLOR="1")
+    terminal.wait_for("finished")
+    colours = {
+        (int(red), int(green), int(blue))
+        for red, green, blue in re.findall(rb"[34]8;2;(\d+);(\d+);(\d+)", terminal.output)
+    }
+    assert all(max(colour) - min(colour) <= 2 for colour in colours)
+    assert "✓".encode() in terminal.output
+    terminal.end(signal.SIGKILL)
