@@ -65,5 +65,6 @@ async def _experiments(settings: Settings, *arguments: str) -> tuple[int, str, s
         out, err = await process.communicate()
     except asyncio.CancelledError:
         process.kill()
+        await process.wait()
         raise
     return process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace")

@@ -149,8 +149,6 @@ class Frame(App[None]):
                 self.part("#panes").current = pane
                 target = _FOCUS.get(pane)
                 self.set_focus(self.part(target) if target else None if narrow else self.part(ExperimentList))
-            if pane == "compare" and self.compared is None:
-                self.compare()
         self.draw_frame()
 
     # -- questions and errors ------------------------------------------------------------------------------------

@@ -4,8 +4,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-ROOT = next(p for p in Path(__file__).resolve().parents if (p / "pipeseg").is_dir())
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(p) for p in Path(__file__).resolve().parents if (p / "pipeseg").is_dir()]
 
 import typer
 

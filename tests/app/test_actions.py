@@ -57,3 +57,7 @@ def test_key_table_is_printed_without_textual() -> None:
     rows = key_table().splitlines()
     assert len(rows) == len(ACTIONS) + 2
     assert len({row.replace(r"\|", "").count("|") for row in rows}) == 1
+
+
+def test_the_readme_has_the_key_table_as_it_is() -> None:
+    assert key_table() in (ROOT / "README.md").read_text(encoding="utf-8")

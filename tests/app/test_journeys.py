@@ -2,65 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
-from textual.widgets import Input, OptionList, Static
+from driving import NARROW, WIDE, choose, opened, point_count, screen_text, text_of, until
+from textual.widgets import Input, OptionList
 
 from app.actions import ACTIONS
 from app.dashboard import Dashboard
-from app.widgets.chart import Chart
 from app.widgets.config_pane import ConfigPane
 from app.widgets.grid import Grid
 from app.widgets.run_log import RunLog
 from experiments.runs import list_runs
 from pipeseg.run_directory import RunDirectory
 from pipeseg.settings import Settings
-
-WIDE, NARROW = (160, 48), (80, 24)
-
-
-async def until(pilot: Pilot, condition: Callable[[], object], seconds: float = 30) -> None:
-    """Let the dashboard work until `condition` holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"did not happen within {seconds} s:\n{screen_text(pilot.app)}"
-        await pilot.pause()
-        await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def opened(size: tuple[int, int] = WIDE) -> AsyncIterator[Pilot]:
-    """The dashboard, with everything read that it reads at start; no error may be left in its log."""
-    app = Dashboard()
-    async with app.run_test(size=size, notifications=True) as pilot:
-        await until(pilot, lambda: app.furnished and app.runs is not None)
-        await until(pilot, lambda: not app.selected or app.query_one(ConfigPane).name_shown == app.selected)
-        yield pilot
-    log = app.settings.runs_dir / "dashboard.log"
-    assert not log.exists(), log.read_text()
-
-
-def screen_text(app: object) -> str:
-    """What stands on the screen, line by line."""
-    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())  # type: ignore[attr-defined]
-
-
-def text_of(app: Dashboard, selector: str) -> str:
-    return str(app.screen_stack[0].query_one(selector, Static).render())
-
-
-def point_count(app: Dashboard, metric: str) -> int:
-    return next(len(chart.series[metric]) for chart in app.query(Chart) if metric in chart.series)
-
-
-async def choose(pilot: Pilot, name: str) -> None:
-    options = pilot.app.query_one("#left", OptionList)
-    options.highlighted = [option.id for option in options.options].index(name)
-    await until(pilot, lambda: pilot.app.query_one(ConfigPane).name_shown == name)
 
 
 async def test_list_shows_every_folder_with_its_state(workshop: Settings, add_run: Callable[..., RunDirectory]) -> None:
