@@ -1,5 +1,6 @@
 """A run shown to the person who started it: a live bar on a terminal, plain lines anywhere else."""
 
+import contextlib
 import time
 from typing import Any, Self, TextIO
 
@@ -54,16 +55,25 @@ class LiveDisplay:
         )
         self._task = self._progress.add_task("starting", total=None, rest="")
         self._values: dict[str, float] = {}
+        self._hung_up = False
 
     def __enter__(self) -> Self:
         self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        with contextlib.suppress(OSError):
+            self._progress.stop()
 
     def __call__(self, event: Event) -> None:
         self._lines(event)
+        if not self._hung_up:
+            try:
+                self._show(event)
+            except OSError:  # the run outlives its terminal
+                self._hung_up = True
+
+    def _show(self, event: Event) -> None:
         match event["kind"]:
             case "progress":
                 self._progress.update(

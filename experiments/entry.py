@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from experiments.tool import run_app
 from pipeseg.errors import BadInput, RunFailed, StopRequested, os_error_sentence
 from pipeseg.run import Run
 from pipeseg.run_directory import RunDirectory
@@ -46,7 +47,7 @@ def main(script: str, work: Work) -> None:
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command(help=_first_line(folder))(command)
-    app()
+    sys.exit(run_app(app))
 
 
 def run_headless(folder: Path, work: Work, overrides: list[str], name: str | None = None, dry_run: bool = False) -> int:
@@ -122,8 +123,7 @@ class Host:
         with contextlib.ExitStack() as stack:
             show = stack.enter_context(self._shown())
             try:
-                run = self._open()
-                run.observers.append(show)
+                run = self._open(show)
             except (BadInput, OSError) as error:
                 print(_sentence(error), file=sys.stderr)
                 return self._exit(2)
@@ -135,13 +135,14 @@ class Host:
                 self._wait_for(uploader, run)
             return code
 
-    def _open(self) -> Run:
+    def _open(self, show: Callable[[dict[str, Any]], None]) -> Run:
         from experiments.processes import started_at
         from pipeseg.config import load_config
 
         config, warnings = load_config(self.directory.config_file)
         self.directory.update(pid=os.getpid(), pid_started=started_at(os.getpid()))
-        run = Run(config, self.settings, self.directory)
+        # observed from the first event: warnings about the config are the next
+        run = Run(config, self.settings, self.directory, [show])
         run.status("running")
         for text in [*self.directory.read_info().get("warnings", []), *warnings]:
             run.warn(text)
@@ -196,8 +197,11 @@ class Host:
             yield LineDisplay([sys.stdout])
             return
         with open(self.directory.log_file, "a", encoding="utf-8", buffering=1) as log:
-            print(f"run {self.directory.run_id}", file=sys.stderr)
-            display = LiveDisplay(log) if sys.stderr.isatty() else LineDisplay([sys.stderr, log])
+            # no stderr at all: started with 2>&-
+            terminal = [sys.stderr] if sys.stderr is not None else []
+            for stream in terminal:
+                print(f"run {self.directory.run_id}", file=stream)
+            display = LiveDisplay(log) if terminal and sys.stderr.isatty() else LineDisplay([*terminal, log])
             with display:
                 yield display
 
@@ -210,10 +214,15 @@ class Host:
 
     def _wait_for(self, uploader: Any, run: Run) -> None:
         """Wait until MLflow has everything: a comparison that follows must find this run."""
+        # a terminal that has hung up takes no words
+        with contextlib.suppress(OSError):
+            self._await_upload(uploader)
+
+    def _await_upload(self, uploader: Any) -> None:
         try:
             if uploader.wait():
                 text = "not in MLflow yet; `python -m experiments sync` uploads it when the tracking server answers"
-                print(f"{run.directory.run_id}: {text}", file=sys.stderr)
+                print(f"{self.directory.run_id}: {text}", file=sys.stderr)
         except KeyboardInterrupt:
             print("upload goes on in the background", file=sys.stderr)
 

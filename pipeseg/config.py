@@ -141,7 +141,7 @@ class TrainConfig(_Experiment):
         None, ge=1, description="optimizer steps per epoch; null = one pass over the data"
     )
     learning_rate: float = Field(1e-4, gt=0, le=10, description="AdamW learning rate")
-    weight_decay: float = Field(0.01, ge=0, description="AdamW decoupled weight decay")
+    weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False, description="AdamW decoupled weight decay")
     batch_size: int = Field(2, ge=1, description="pictures per step")
     augment: bool = Field(True, description="random flips, shifts and light on training pictures")
     criterion: CriterionConfig = Field(default_factory=CriterionConfig)
@@ -308,8 +308,12 @@ def check_config(values: Mapping[str, Any], source: str = "config.yaml") -> tupl
 
 def load_config(path: Path, overrides: Iterable[str] = ()) -> tuple[Config, list[str]]:
     """Read, override and check a config file; see `check_config`."""
-    values = apply_overrides(read_yaml(path), map(parse_override, overrides))
-    return check_config(values, str(path))
+    values, changes = read_yaml(path), [parse_override(text) for text in overrides]
+    for old, new in TrainConfig.aliases.items():
+        # an override by the new name replaces what the file says under the old one
+        if new in dict(changes):
+            values.pop(old, None)
+    return check_config(apply_overrides(values, changes), str(path))
 
 
 def dump_config(config: Config) -> str:

@@ -21,8 +21,13 @@ def append_line(path: Path, record: Event, *, sync: bool = False) -> None:
         OSError: the disk is full or the folder is not writable.
     """
     data = (json.dumps(record, ensure_ascii=False, allow_nan=True) + "\n").encode()
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
     try:
+        if size := os.fstat(descriptor).st_size:
+            # a line that a full disk cut short must not swallow this one
+            os.lseek(descriptor, size - 1, os.SEEK_SET)
+            if os.read(descriptor, 1) != b"\n":
+                data = b"\n" + data
         if os.write(descriptor, data) < len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         if sync:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import segmentation_models_pytorch as smp
+import timm
 import torch
 from torch import Tensor, nn
 
@@ -48,13 +49,16 @@ def _build(factory: Callable[..., nn.Module], args: dict[str, Any]) -> nn.Module
             `freeze_encoder`; everything else goes to the network.
     """
     args = {"in_channels": 3, "classes": 1, **args}
-    name = args.get("encoder_name", "resnet34")
+    name = str(args.get("encoder_name", "resnet34"))
     weights = args.pop("encoder_weights", "imagenet")
     frozen = args.pop("freeze_encoder", False)
     if args["in_channels"] != 3 or args["classes"] != 1:
         raise BadInput("model.args: only in_channels: 3 and classes: 1 are known here; one model learns one class")
+    if not isinstance(frozen, bool):
+        # YAML 1.2 reads No as a text, and a text is true
+        raise BadInput(f"model.args.freeze_encoder: must be true or false (got {frozen!r})")
     known = smp.encoders.get_encoder_names()
-    if name not in known and not name.startswith("tu-"):
+    if name not in known and not (name.startswith("tu-") and timm.is_model(name.removeprefix("tu-"))):
         raise BadInput(
             f"model.args.encoder_name: unknown encoder {name!r}{did_you_mean(name, known)} (see smp's encoder list)"
         )
@@ -67,6 +71,8 @@ def _build(factory: Callable[..., nn.Module], args: dict[str, Any]) -> nn.Module
         raise BadInput(f"model.args.encoder_weights: {error.args[0]}") from error
     except (OSError, RuntimeError, ValueError) as error:
         if weights and not file:
+            # a wrong argument fails without weights as well, and says so
+            _build(factory, {**args, "encoder_weights": None})
             raise BadInput(
                 f"model.args.encoder_weights: {weights!r} for {name} could not be downloaded; check the network, name a"
                 " local weights file, or set it to null to train from scratch"
@@ -93,7 +99,7 @@ def _load_encoder(model: Any, file: Path) -> None:
     except FileNotFoundError:
         raise BadInput(f"model.args.encoder_weights: {file}: no such file") from None
     except Exception as error:  # any malformed file ends here: the formats raise a dozen types
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise BadInput(f"model.args.encoder_weights: {file}: not weights of this encoder ({reason})") from error
 
 

@@ -75,17 +75,17 @@ def refine(run: Run, checkpoint: Path) -> None:
         "parameters": {"refiner": config.refiner.model_dump(), "teacher": header.run_id},
     }
     target = datasets / config.hybrid_dataset
-    with building(target) as writer:
+    target_val = target.with_name(f"{target.name}_VAL")
+    # both or none: a val of another round would choose the checkpoint
+    with building(target) as writer, building(target_val) as val_writer:
         fill = _write_refined(run, model.to(hardware.device), hardware, pictures, chosen.boxes, refiner, writer.add)
         for sample in hand.samples:
             writer.add(sample.image, sample.mask)
         members = [*chosen.folder.samples, *hand.samples]
         writer.describe(name=target.name, set="train", groups={s.name: s.group for s in members}, **facts)
-    target_val = target.with_name(f"{target.name}_VAL")
-    with building(target_val) as writer:
         for sample in validation.samples:
-            writer.add(sample.image, sample.mask)
-        writer.describe(
+            val_writer.add(sample.image, sample.mask)
+        val_writer.describe(
             name=target_val.name, set="validation", groups={s.name: s.group for s in validation.samples}, **facts
         )
     run.metrics({"refine/fill": fill, "refine/pictures": len(chosen.boxes)}, step=len(pictures), epoch=1)
@@ -125,6 +125,8 @@ def choose_pictures(source: Path, defect_class: str | None, hand_sets: tuple[Dat
     """
     whole = DatasetFolder.open(source)
     labelled = read_via(source / "labels.csv").keys() if (source / "labels.csv").exists() else set()
+    # by name as well: a hand-made set may know nothing of the source's groups
+    labelled = {*labelled, *(sample.name for hand in hand_sets for sample in hand.samples)}
     taken = {sample.group for hand in hand_sets for sample in hand.samples}
     taken |= {sample.group for sample in whole.samples if sample.name in labelled}
     free = [sample for sample in whole.samples if sample.group not in taken]

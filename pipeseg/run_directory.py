@@ -73,7 +73,9 @@ class RunDirectory:
                 directory.control_file.touch()
                 # run.json last: a folder with a run.json is a whole run directory
                 write_json(directory.info_file, {"run_id": run_id, "experiment": experiment, **info})
-            except FileExistsError:
+            except FileExistsError as error:
+                if not runs_dir.is_dir():  # a link whose disk is not mounted
+                    raise BadInput(f"{runs_dir}: is no folder; mount its disk or set RUNS_DIR in .env") from error
                 continue
             except OSError as error:
                 shutil.rmtree(directory.path, ignore_errors=True)

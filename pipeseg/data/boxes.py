@@ -1,6 +1,7 @@
 """Detection boxes of a dataset: `boxes.csv`, and the filled boxes that serve as coarse masks."""
 
 import csv
+import math
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +29,15 @@ def read_boxes(path: Path, defect_class: str | None) -> dict[str, list[Box]]:
                 if defect_class in (None, row["defect_class"]):
                     try:
                         box = (float(row["x_min"]), float(row["y_min"]), float(row["x_max"]), float(row["y_max"]))
+                        if not all(map(math.isfinite, box)):
+                            raise ValueError
                     except (TypeError, ValueError):
                         raise BadInput(f"{path}: line {reader.line_num}: a corner is not a number") from None
                     boxes.setdefault(row["filename"], []).append(box)
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file; detection boxes are read from boxes.csv") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"{path}: not a CSV file in UTF-8 ({error})") from None
     return boxes
 
 

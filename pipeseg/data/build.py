@@ -24,9 +24,15 @@ class DatasetWriter:
             (folder / part).mkdir(parents=True)
 
     def add(self, image: Path, mask: np.ndarray | Path) -> None:
-        """Add a picture (hard-linked where the disk can, else copied) and its mask (uint8 (H, W), or a PNG file)."""
-        link_or_copy(image, self.folder / "images" / image.name)
+        """Add a picture (hard-linked where the disk can, else copied) and its mask (uint8 (H, W), or a PNG file).
+
+        Raises:
+            BadInput: a picture of this stem was added before; writing over a link would change the source.
+        """
         target = self.folder / "masks" / f"{image.stem}.png"
+        if target.exists():
+            raise BadInput(f"{image}: a second picture for masks/{target.name}; rename or remove one")
+        link_or_copy(image, self.folder / "images" / image.name)
         if isinstance(mask, Path):
             link_or_copy(mask, target)
         else:
@@ -50,7 +56,12 @@ def building(target: Path) -> Iterator[DatasetWriter]:
         old = target.with_name(f".{target.name}.old-{os.getpid()}")
         if target.exists():
             target.rename(old)
-        partial.rename(target)
+        try:
+            partial.rename(target)
+        except OSError:
+            if old.exists():
+                old.rename(target)
+            raise
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise BadInput(os_error_sentence(error)) from error

@@ -31,6 +31,9 @@ def read_mask(path: Path) -> np.ndarray:
 def _read(path: Path, mode: str) -> np.ndarray:
     try:
         with Image.open(path) as picture:
+            if picture.mode[0] in "IF":
+                # Pillow would cut every value at 255: a 16-bit mask would turn white
+                raise BadInput(f"{path}: holds more than 8 bits per pixel ({picture.mode}); save it as 8-bit")
             return np.asarray(picture.convert(mode))
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file; put it back or remove its pair") from None

@@ -1,6 +1,7 @@
 """Hand-labelled pictures into train, val and test sets of one class, by duplicate group."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,14 +73,17 @@ def split_dataset(
         raise BadInput(
             f"{source / 'labels.csv'}: names {missing[0]}, which is not in images/; add it or remove its rows"
         )
-    groups = read_json(source / "dataset.json").get("groups", {})
+    described = read_json(source / "dataset.json")
+    groups = described.get("groups", {})
     group_of = {name: str(groups.get(name, name)) for name in regions}
     wanted = {name: [r for r in found if r.defect_class == defect_class] for name, found in regions.items()}
     sets = _draw(wanted, group_of, ratios, np.random.default_rng([seed, *(defect_class or "").encode()]), source)
     done, total = 0, sum(map(len, sets.values()))
-    for part, names in sets.items():
-        target = source.with_name(derived_name(source.name, defect_class, SUFFIXES[part]))
-        with building(target) as writer:
+    # all or none: sets of two different draws may share pictures
+    with ExitStack() as stack:
+        for part, names in sets.items():
+            target = source.with_name(derived_name(source.name, defect_class, SUFFIXES[part]))
+            writer = stack.enter_context(building(target))
             for name in names:
                 height, width = read_image(images[name]).shape[:2]
                 writer.add(images[name], rasterise(wanted[name], height, width))
@@ -89,6 +93,7 @@ def split_dataset(
                 name=target.name,
                 source=source.name,
                 defect_class=defect_class,
+                class_label=described.get("classes", {}).get(defect_class),
                 set=part,
                 seed=seed,
                 parameters={"test": ratios.test, "validation": ratios.validation, "clean": ratios.clean},
@@ -118,8 +123,9 @@ def _draw(
     sets: dict[str, list[str]] = {part: [] for part in SUFFIXES}
     for groups in (with_defect, without):
         order = [groups[i] for i in random.permutation(len(groups))]
-        test = max(1, round(ratios.test * len(order)))
-        validation = max(1, round(ratios.validation * (len(order) - test)))
+        # each set gets a group where there are three
+        test = max(1, min(round(ratios.test * len(order)), len(order) - 2))
+        validation = max(1, min(round(ratios.validation * (len(order) - test)), len(order) - test - 1))
         cuts = {
             "test": order[:test],
             "validation": order[test : test + validation],

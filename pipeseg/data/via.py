@@ -54,7 +54,7 @@ def read_via(path: Path) -> dict[str, list[Region]]:
                 if shape:
                     attributes = _parse(row["region_attributes"], path, reader.line_num)
                     points = _points(shape, path, reader.line_num)
-                    found.append(Region(points, attributes.get("defect_class")))
+                    found.append(Region(points, _class(attributes, path, reader.line_num)))
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file; hand masks are read from labels.csv (VIA format)") from None
     except (UnicodeDecodeError, csv.Error) as error:
@@ -68,6 +68,13 @@ def _parse(text: str | None, path: Path, line: int) -> dict:
     except ValueError as error:
         raise BadInput(f"{path}: line {line}: not JSON ({error})") from None
     return value if isinstance(value, dict) else {}
+
+
+def _class(attributes: dict, path: Path, line: int) -> str | None:
+    name = attributes.get("defect_class")
+    if name is not None and not isinstance(name, str):
+        raise BadInput(f"{path}: line {line}: defect_class is {name!r}; make it a text or dropdown attribute in VIA")
+    return name or None
 
 
 def _points(shape: dict, path: Path, line: int) -> np.ndarray:
@@ -84,6 +91,8 @@ def _points(shape: dict, path: Path, line: int) -> np.ndarray:
         if isinstance(error, BadInput):
             raise
         raise BadInput(f"{path}: line {line}: a {shape.get('name')} without usable numbers ({error})") from None
+    if not np.isfinite(points).all():
+        raise BadInput(f"{path}: line {line}: a corner is not a finite number")
     if points.ndim != 2 or len(points) < 3:
         raise BadInput(f"{path}: line {line}: a polygon needs at least 3 points")
     return points

@@ -52,11 +52,11 @@ def read_header(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             fields = json.loads((file.metadata() or {})["pipeseg"])
+        return Checkpoint(**{**fields, "image_size": tuple(fields["image_size"])})
     except FileNotFoundError:
         raise BadInput(f"{path}: no such checkpoint; has the run saved one?") from None
-    except (SafetensorError, KeyError, OSError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise BadInput(f"{path}: not a checkpoint of pipeseg ({error}); name a checkpoints/best.safetensors") from None
-    return Checkpoint(**{**fields, "image_size": tuple(fields["image_size"])})
 
 
 def load_model(path: Path) -> tuple[nn.Module, Checkpoint]:

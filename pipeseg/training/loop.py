@@ -105,12 +105,13 @@ def _load_sets(run: Run, config: TrainConfig) -> Sets:
 
 def _refuse_leaks(sets: Sets) -> None:
     """A copy of a test picture among those that are learned or chosen on would make the table worthless."""
-    test = {sample.group: sample for sample in sets.test.samples}
+    # by name as well: a set without dataset.json knows no groups
+    test = {key: sample for sample in sets.test.samples for key in (sample.group, sample.name)}
     for pictures in (sets.train, sets.validation):
         for sample in pictures.samples:
-            if sample.group in test:
+            if copy := test.get(sample.group) or test.get(sample.name):
                 raise BadInput(
-                    f"{sample.image}: is in the same duplicate group as {test[sample.group].image} of the test set;"
+                    f"{sample.image}: is in the same duplicate group as {copy.image} of the test set;"
                     " split again with scripts/tools/preprocess_dataset.py"
                 )
 
@@ -244,6 +245,9 @@ class Trainer:
         )
         values = {"loss": loss, **scores.summary()}
         self.run.metrics({f"val/{name}": value for name, value in values.items()}, step=self.step, epoch=self.epoch)
+        if not math.isfinite(loss):
+            # the last step broke the weights: binary scores would be numbers all the same
+            raise RunFailed(f"val/loss is {loss} at step {self.step}; lower learning_rate, or set precision: float32")
         metric = self.config.save_by_metric
         score = values[metric]
         if self._is_better(score, lower=metric == "loss"):
@@ -319,6 +323,7 @@ class Trainer:
         write_summary(results / "summary.json", self._summary(values))
         self._keep_model()
         run.metrics({f"test/{name}": value for name, value in values.items()}, step=self.step, epoch=self.epoch)
+        run.progress(self.step, self.total, force=True, epoch=self.epoch, epochs=self.config.epochs, phase="done")
         run.message(f"test/iou {values['iou']:.4f} on {len(test)} pictures, checkpoint of epoch {self.best.epoch}")
 
     def _keep_model(self) -> None:

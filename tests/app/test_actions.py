@@ -7,6 +7,7 @@ import pytest
 
 from app.actions import ACTIONS, PANES, bindings, footer_actions, key_table, readable_key
 from app.dashboard import Dashboard
+from pipeseg.settings import ROOT
 
 
 def test_no_key_is_used_twice() -> None:
