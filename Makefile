@@ -38,7 +38,7 @@ $(READY): requirements.txt
 		{ echo "Python 3.11 or newer is needed; name it: make app PYTHON=python3.12" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing the packages of requirements.txt (several GB, once)" >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
 	@touch $(READY)
 
 clean-venv: ## remove the environment

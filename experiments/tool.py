@@ -26,7 +26,8 @@ def run_app(app: typer.Typer, arguments: Sequence[str] | None = None, program: s
     """Run a command line and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
     try:
         code = app(args=arguments, prog_name=program, standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed from the start: >&-
+            sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except BadInput as error:
         return _fail(str(error), 2)
