@@ -35,9 +35,11 @@ class Scores:
 
     Attributes:
         counts: float64 (N, 4), columns as in `COLUMNS`, pixels.
+        alarms: bool (N,): some pixel of the picture reaches the threshold.
     """
 
     counts: np.ndarray
+    alarms: np.ndarray
 
     @property
     def has_defect(self) -> np.ndarray:
@@ -73,12 +75,12 @@ class Scores:
         """Return the means over pictures, plus `iou_dataset` and `false_alarms`; NaN where no picture counts.
 
         `iou_dataset` is the sum of intersections over the sum of unions; `false_alarms` is the share of pictures
-        without defect where anything (at least one whole pixel) is predicted.
+        without defect where any pixel reaches the threshold, whether the other scores are soft or not.
         """
         values = {name: _mean(column) for name, column in self.per_image().items()}
         union = self.union.sum()
         values["iou_dataset"] = float(self.counts[:, 0].sum() / union) if union > 0 else float("nan")
-        values["false_alarms"] = _mean((self.predicted[~self.has_defect] >= 1).astype(float))
+        values["false_alarms"] = _mean(self.alarms[~self.has_defect].astype(float))
         return values
 
 

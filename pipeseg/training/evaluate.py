@@ -54,7 +54,8 @@ def evaluate(
         Scores of all pictures in order, and the mean loss over pictures at network size (NaN without criterion).
     """
     was_training = model.training
-    counts, loss, done = [], torch.zeros((), device=hardware.device), 0
+    counts, alarms, done = [], [], 0
+    loss = torch.zeros((), device=hardware.device)
     for logits, target in predict(model, pictures, hardware, batch_size):
         if criterion is not None:
             loss += criterion(logits, target).detach() * len(logits)
@@ -63,14 +64,16 @@ def evaluate(
             mask = read_mask(pictures.samples[index].mask)
             probability = native_probability(picture_logits, *mask.shape)
             truth = torch.from_numpy(mask.copy()).to(hardware.device)
+            reached = probability >= threshold
+            alarms.append(reached.any())
             if soft:
                 counts.append(count_overlap(probability, truth.float() / 255))
             else:
-                counts.append(count_overlap((probability >= threshold).float(), (truth >= DEFECT_LEVEL).float()))
+                counts.append(count_overlap(reached.float(), (truth >= DEFECT_LEVEL).float()))
             if see is not None:
                 see(index, mask, probability)
         done += len(logits)
         between(done, len(pictures))
     model.train(was_training)
     mean_loss = float(loss) / done if criterion is not None else float("nan")
-    return Scores(torch.stack(counts).cpu().numpy()), mean_loss
+    return Scores(torch.stack(counts).cpu().numpy(), torch.stack(alarms).cpu().numpy()), mean_loss

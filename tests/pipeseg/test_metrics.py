@@ -13,7 +13,7 @@ def score(*pairs) -> Scores:
         count_overlap(torch.as_tensor(np.asarray(p), dtype=torch.float32), torch.as_tensor(np.asarray(t)).float())
         for p, t in pairs
     ]
-    return Scores(torch.stack(counts).numpy())
+    return Scores(torch.stack(counts).numpy(), np.array([bool((np.asarray(p) >= 0.5).any()) for p, _ in pairs]))
 
 
 def reference(prediction: np.ndarray, truth: np.ndarray) -> dict[str, float]:
@@ -57,6 +57,11 @@ def test_a_set_without_any_defect_has_no_iou():
     summary = score((np.zeros((2, 2)), np.zeros((2, 2)))).summary()
     assert all(np.isnan(summary[name]) for name in ("iou", "dice", "recall", "precision", "iou_dataset"))
     assert summary["specificity"] == 1 and summary["false_alarms"] == 0
+
+
+def test_a_faint_haze_over_a_clean_picture_is_no_false_alarm():
+    hazy = np.full((40, 40), 0.02)
+    assert score((hazy, np.zeros((40, 40)))).summary()["false_alarms"] == 0
 
 
 def test_a_set_without_any_clean_picture_has_no_false_alarms():

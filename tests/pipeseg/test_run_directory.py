@@ -87,9 +87,7 @@ def test_updates_of_several_processes_lose_nothing(tmp_path):
         "import sys; from pathlib import Path; from pipeseg.run_directory import RunDirectory\n"
         "for n in range(30): RunDirectory(Path(sys.argv[1])).update(**{f'{sys.argv[2]}{n}': n})"
     )
-    writers = [
-        subprocess.Popen([sys.executable, "-c", program, str(directory.path), name], cwd=ROOT) for name in "abc"
-    ]
+    writers = [subprocess.Popen([sys.executable, "-c", program, str(directory.path), name], cwd=ROOT) for name in "abc"]
     assert [writer.wait(timeout=60) for writer in writers] == [0] * 3
     info = directory.read_info()
     assert all(info[f"{name}{n}"] == n for name in "abc" for n in range(30))

@@ -61,7 +61,7 @@ def test_a_config_that_cannot_be_read(tiny, tmp_path, text):
     folder = tmp_path / "experiment" / "broken"
     folder.mkdir(parents=True)
     script = (ROOT / "scripts" / "experiment" / "baseline" / "experiment.py").read_text()
-    place = "next(p for p in Path(__file__).resolve().parents if (p / \"pipeseg\").is_dir())"
+    place = 'next(p for p in Path(__file__).resolve().parents if (p / "pipeseg").is_dir())'
     (folder / "experiment.py").write_text(script.replace(place, repr(str(ROOT))))
     (folder / "config.yaml").write_text(text)
     import sys
