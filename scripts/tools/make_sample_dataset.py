@@ -58,10 +58,14 @@ def make_sample(
 def _split(source: Path, classes: list[str]) -> None:
     """Make the sets that the experiments' configs name: the sample is there to be trained on."""
     from pipeseg.data.splits import SplitRatios, split_dataset
+    from pipeseg.errors import BadInput
 
     for defect_class in classes:
-        with ticking(f"splitting {defect_class}") as tick:
-            split_dataset(source, defect_class, ratios=SplitRatios(), seed=0, tick=tick)
+        try:
+            with ticking(f"splitting {defect_class}") as tick:
+                split_dataset(source, defect_class, ratios=SplitRatios(), seed=0, tick=tick)
+        except BadInput as error:  # a handful of pictures is a sample too, but nothing to train on
+            print(f"not split: {error}", file=sys.stderr)
 
 
 if __name__ == "__main__":
