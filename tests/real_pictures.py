@@ -1,6 +1,6 @@
 """Real pictures with class-id masks, turned into the on-disk layout: some hand-labelled, boxes for the rest.
 
-`python tests/real_pictures.py SOURCE TARGET --classes a,b,c [--hand 60]` makes a dataset of such a folder
+`python -m tests.real_pictures SOURCE TARGET --classes a,b,c [--hand 60]` makes a dataset of such a folder
 (`images/*.jpg`, `masks/*.png` with ids 1, 2, ... in the order of the classes, `index.csv` with name and group).
 """
 
