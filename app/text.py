@@ -3,21 +3,22 @@
 import math
 import time
 
-# status -> (glyph, style); the word always stands beside the glyph, so colour carries nothing alone
-STATUS = {
-    "starting": ("◌", "$secondary"),
-    "running": ("●", "$primary"),
-    "paused": ("‖", "$warning"),
-    "finished": ("✓", "$success"),
-    "failed": ("✗", "$error"),
-    "stopped": ("■", "$warning"),
-    "lost": ("?", "$error"),
+from experiments.narration import STATUS_GLYPHS
+
+_STATUS_STYLES = {
+    "starting": "$secondary",
+    "running": "$primary",
+    "paused": "$warning",
+    "finished": "$success",
+    "failed": "$error",
+    "stopped": "$warning",
+    "lost": "$error",
 }
 
 
 def status_text(status: str) -> str:
     """Return a status as console markup: glyph and word, coloured."""
-    glyph, style = STATUS.get(status, ("·", "$text-muted"))
+    glyph, style = STATUS_GLYPHS.get(status, "·"), _STATUS_STYLES.get(status, "$text-muted")
     return f"[{style}]{glyph} {status}[/]"
 
 

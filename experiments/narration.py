@@ -8,6 +8,16 @@ from typing import Any
 from pipeseg.events import Event
 
 PROGRESS_LINE_SECONDS = 5.0
+# stands beside the status word wherever one is shown: nothing is told by colour alone
+STATUS_GLYPHS = {
+    "starting": "◌",
+    "running": "●",
+    "paused": "‖",
+    "finished": "✓",
+    "failed": "✗",
+    "stopped": "■",
+    "lost": "?",
+}
 
 
 @dataclass(slots=True)

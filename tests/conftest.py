@@ -4,8 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import wait_until
 
 from pipeseg.run import Run
 from pipeseg.run_directory import RunDirectory
@@ -131,14 +130,7 @@ class Tiny:
     def run_folders(self) -> list[Path]:
         return sorted(self.settings.runs_dir.iterdir()) if self.settings.runs_dir.is_dir() else []
 
-    @staticmethod
-    def wait_until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
-        """Return the first true value of `condition`; fail when there is none in time."""
-        deadline = time.monotonic() + seconds
-        while not (value := condition()):
-            assert time.monotonic() < deadline, "waited in vain"
-            time.sleep(0.02)
-        return value
+    wait_until = staticmethod(wait_until)
 
 
 def make_tiny(root: Path, datasets: Path | None = None) -> Tiny:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from experiments.narration import STATUS_GLYPHS
+
 if TYPE_CHECKING:
     from experiments.folders import Experiment
     from experiments.runs import RunView
@@ -20,15 +22,14 @@ Overrides = Annotated[
 ]
 RunText = Annotated[str, typer.Argument(metavar="RUN", help="Run id, the beginning of one, or latest.")]
 
-# glyph beside the word: the state must be readable without colour
-STATUS_STYLES = {
-    "starting": ("◌", "cyan"),
-    "running": ("●", "cyan"),
-    "paused": ("◫", "yellow"),
-    "finished": ("✓", "green"),
-    "failed": ("✗", "red"),
-    "stopped": ("■", "yellow"),
-    "lost": ("?", "red"),
+_STATUS_STYLES = {
+    "starting": "cyan",
+    "running": "cyan",
+    "paused": "yellow",
+    "finished": "green",
+    "failed": "red",
+    "stopped": "yellow",
+    "lost": "red",
 }
 
 
@@ -67,8 +68,7 @@ def status_cell(status: str) -> Any:
     """Return glyph and word, coloured."""
     from rich.text import Text
 
-    glyph, style = STATUS_STYLES.get(status, ("·", ""))
-    return Text(f"{glyph} {status}", style=style)
+    return Text(f"{STATUS_GLYPHS.get(status, '·')} {status}", style=_STATUS_STYLES.get(status, ""))
 
 
 def experiment_record(experiment: "Experiment", last: "RunView | None") -> dict[str, Any]:

@@ -17,17 +17,6 @@ SMALLEST_SPECK = 0.03  # of an instance; a person does not outline crumbs
 SMALLEST_HOLE = 0.08  # of what the outline encloses; smaller holes are drawn over
 REFERENCE_WIDTH = 320  # pixel errors below are meant at this picture width
 
-BOX_COLUMNS = ("filename", "defect_class", "x_min", "y_min", "x_max", "y_max")
-VIA_COLUMNS = (
-    "filename",
-    "file_size",
-    "file_attributes",
-    "region_count",
-    "region_id",
-    "region_shape_attributes",
-    "region_attributes",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Box:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import cv2
 
+from pipeseg.data.boxes import COLUMNS as BOX_COLUMNS
+from pipeseg.data.via import COLUMNS as VIA_COLUMNS
 from pipeseg.errors import BadInput
 from pipeseg.synthetic import annotate
 from pipeseg.synthetic.defects import DEFECTS
@@ -177,8 +179,8 @@ def _write_tables(folder: Path, options: Options, pictures: list[Picture]) -> No
         for d in p.drawn
         if d.kind != "true"
     ]
-    _write(folder / "boxes.csv", annotate.csv_text(annotate.BOX_COLUMNS, boxes))
-    _write(folder / "labels.csv", annotate.csv_text(annotate.VIA_COLUMNS, [row for p in pictures for row in p.via]))
+    _write(folder / "boxes.csv", annotate.csv_text(BOX_COLUMNS, boxes))
+    _write(folder / "labels.csv", annotate.csv_text(VIA_COLUMNS, [row for p in pictures for row in p.via]))
     _write(folder / "classes.txt", "".join(f"{key}\n" for key in options.classes))
 
     from pipeseg.data.fingerprint import fingerprint_folder

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from small_workshop import Workshop, run_processes, wait_until
+from small_workshop import Workshop, run_processes
+from waiting import wait_until
 
 from experiments import launcher
 from pipeseg.run_directory import RunDirectory

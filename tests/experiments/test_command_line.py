@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from small_workshop import CONFIG, wait_until
+from small_workshop import CONFIG
+from waiting import wait_until
 
 from experiments import launcher
 from experiments.runs import find_run, run_status

@@ -7,7 +7,8 @@ import subprocess
 
 import psutil
 import pytest
-from small_workshop import CONFIG, SCRIPT, wait_until
+from small_workshop import CONFIG, SCRIPT
+from waiting import wait_until
 
 from experiments import launcher
 from experiments.processes import is_alive

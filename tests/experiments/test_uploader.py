@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from experiments import mlflow_records as records
 from experiments.uploader import upload
@@ -122,7 +123,7 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(tmp_path: Path, uri: str
     run = make.make_run(tmp_path / "runs", uri)
     points = make.write_metrics(run, range(4000))
     uploader = start_uploader(run)
-    make.wait_for(lambda: make.count_points(uri) > 0)
+    wait_until(lambda: make.count_points(uri) > 0)
     uploader.kill()
     uploader.wait()
     assert 0 < make.count_points(uri) < points, "the test must hit the upload in its middle"
@@ -142,11 +143,11 @@ def test_follows_a_living_run_through_hang_up_and_ends_on_request(tmp_path: Path
     run = make.make_run(tmp_path / "runs", uri)
     points = make.write_metrics(run, range(5))
     uploader = start_uploader(run)
-    make.wait_for(lambda: make.count_points(uri) == points)
+    wait_until(lambda: make.count_points(uri) == points)
     uploader.send_signal(signal.SIGHUP)
     uploader.send_signal(signal.SIGINT)
     points += make.write_metrics(run, range(5, 10))
-    make.wait_for(lambda: make.count_points(uri) == points)
+    wait_until(lambda: make.count_points(uri) == points)
     assert status_of(uri) == [("RUNNING",)]
     uploader.terminate()
     assert uploader.wait(30) == 130
@@ -204,7 +205,7 @@ def test_a_dead_server_costs_one_sentence_and_no_data(tmp_path: Path, uri: str) 
     run = make.make_run(tmp_path / "runs", dead)
     points = make.write_metrics(run, range(20))
     uploader = start_uploader(run)
-    make.wait_for(lambda: any(event["kind"] == "warning" for event in read_events(run.events_file)))
+    wait_until(lambda: any(event["kind"] == "warning" for event in read_events(run.events_file)))
     make.end_run(run)
     assert uploader.wait(60) == 1
     assert run.read_info()["upload"] == "unreachable"
@@ -249,14 +250,14 @@ def test_a_real_server_that_comes_up_later_gets_every_point(tmp_path: Path, temp
     points = make.write_metrics(run, range(100))
     append_event(run.events_file, "metrics", step=100, epoch=1, values={"a": float("nan"), "b": float("-inf")})
     uploader = start_uploader(run)
-    make.wait_for(lambda: any(event["kind"] == "warning" for event in read_events(run.events_file)))
+    wait_until(lambda: any(event["kind"] == "warning" for event in read_events(run.events_file)))
 
     options = ["--backend-store-uri", uri, "--artifacts-destination", str(tmp_path / "server" / "artifacts")]
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     with open(tmp_path / "server.log", "wb") as log:
         server = subprocess.Popen([*command, *options], stdout=log, stderr=log, start_new_session=True)
     try:
-        make.wait_for(lambda: make.count_points(uri) == points + 2, 120)
+        wait_until(lambda: make.count_points(uri) == points + 2, 120)
         make.write_results(run, [0.25, 0.5])
         make.end_run(run)
         assert uploader.wait(60) == 0
@@ -374,7 +375,7 @@ def test_a_run_deleted_while_it_trains_ends_its_upload(tmp_path: Path, uri: str)
     codes: list[int] = []
     uploading = threading.Thread(target=lambda: codes.append(upload(run, uri, threading.Event())), daemon=True)
     uploading.start()
-    make.wait_for(lambda: make.count_points(uri) == 4)
+    wait_until(lambda: make.count_points(uri) == 4)
     open_client(uri).delete_run(run.read_info()["mlflow_run_id"])
     make.write_metrics(run, range(2, 4))
     uploading.join(60)

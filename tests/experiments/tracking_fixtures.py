@@ -5,7 +5,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipeseg.events import append_event
@@ -116,11 +116,3 @@ def query(uri: str, sql: str, *values: object) -> list[tuple]:
 
 def count_points(uri: str) -> int:
     return query(uri, "select count(*) from metrics")[0][0]
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    """Poll until `condition` holds; fail after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
-        time.sleep(0.05)
