@@ -68,10 +68,8 @@ class RunLog(ScrollView, can_focus=True):
 
     def watch_scroll_y(self, old: float, new: float) -> None:
         super().watch_scroll_y(old, new)
-        if new < old:
-            self.following = False
-        elif new >= self.max_scroll_y:
-            self.following = True
+        # a pane that grows is scrolled back as far as it must, and is still at its end
+        self.following = new >= self.max_scroll_y
 
     def render_line(self, y: int) -> Strip:
         index = y + self.scroll_offset.y

@@ -276,3 +276,30 @@ async def test_an_error_in_a_handler_is_told_and_logged(workshop: Settings, monk
         await pilot.press("5")
         await until(pilot, lambda: app.pane == "runs")
     assert "ZeroDivisionError" in (workshop.runs_dir / "dashboard.log").read_text()
+
+
+async def test_the_log_follows_its_end_until_someone_scrolls_up(
+    workshop: Settings, add_run: Callable[..., RunDirectory]
+) -> None:
+    directory = add_run("toy")
+    lines = "".join(f"line {number}\n" for number in range(200))
+    directory.log_file.write_text(lines, encoding="utf-8")
+    async with opened() as pilot:
+        log = pilot.app.query_one(RunLog)
+        await pilot.press("2")
+        pilot.app.watch_run(directory.path)
+        await until(pilot, lambda: "line 199" in log.lines)
+        await pilot.press("4")
+        await until(pilot, lambda: "line 199" in screen_text(pilot.app))
+        height = log.size.height
+        await pilot.resize_terminal(160, 60)
+        await until(pilot, lambda: log.size.height > height)
+        assert log.following and "line 199" in screen_text(pilot.app)
+        log.scroll_up(animate=False)
+        await until(pilot, lambda: not log.following)
+        with directory.log_file.open("a", encoding="utf-8") as file:
+            file.write("line 200\n")
+        await until(pilot, lambda: "line 200" in log.lines)
+        assert "line 200" not in screen_text(pilot.app)
+        await pilot.press("f")
+        await until(pilot, lambda: "line 200" in screen_text(pilot.app))
