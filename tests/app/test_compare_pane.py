@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import pytest
 from driving import opened, screen_text, until
 from textual.content import Content
 
@@ -49,6 +50,7 @@ def finish(directory: RunDirectory, stage: str, iou: float) -> None:
     write_json(directory.results / "summary.json", summary)
 
 
+@pytest.mark.slow
 async def test_rows_come_from_mlflow_through_the_command_line(
     workshop: Settings, add_run: Callable[..., RunDirectory]
 ) -> None:

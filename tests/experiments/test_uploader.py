@@ -119,6 +119,7 @@ def test_a_second_upload_changes_nothing(tmp_path: Path, uri: str, lose_state: b
 
 
 @posix_only
+@pytest.mark.slow
 def test_kill_9_at_any_moment_loses_and_doubles_nothing(tmp_path: Path, uri: str) -> None:
     run = make.make_run(tmp_path / "runs", uri)
     points = make.write_metrics(run, range(4000))
@@ -139,6 +140,7 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(tmp_path: Path, uri: str
 
 
 @posix_only
+@pytest.mark.slow
 def test_follows_a_living_run_through_hang_up_and_ends_on_request(tmp_path: Path, uri: str) -> None:
     run = make.make_run(tmp_path / "runs", uri)
     points = make.write_metrics(run, range(5))
@@ -200,6 +202,7 @@ def test_how_a_run_ended(exit_info: dict | None, status: str | None, expected: s
     assert records.final_status(exit_info, status)[0] == expected
 
 
+@pytest.mark.slow
 def test_a_dead_server_costs_one_sentence_and_no_data(tmp_path: Path, uri: str) -> None:
     dead = f"http://127.0.0.1:{free_port()}"
     run = make.make_run(tmp_path / "runs", dead)
@@ -228,6 +231,7 @@ def test_a_dead_server_costs_one_sentence_and_no_data(tmp_path: Path, uri: str) 
     assert run.read_info()["upload"] == "done" and run.read_info()["tracking_uri"] == uri
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers_blocks_no_longer_than_its_timeout(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         run = make.make_run(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}")

@@ -136,6 +136,7 @@ def test_a_wrong_argument_is_named(args, words):
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_weights_that_cannot_be_downloaded_give_one_sentence(tmp_path):
     program = (
         "from pipeseg.registry import MODELS, build; from pipeseg.errors import BadInput\n"

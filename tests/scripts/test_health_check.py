@@ -43,6 +43,7 @@ def run_script(**environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_real_step_on_this_machine() -> None:
     done = run_script()
     report = json.loads(done.stdout)

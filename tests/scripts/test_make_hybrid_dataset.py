@@ -37,6 +37,7 @@ def test_the_latest_baseline_refines(workshop, trained):
     assert len(DatasetFolder.open(workshop.settings.datasets_dir / "tiny_deposition_H1_VAL").samples) == 3
 
 
+@pytest.mark.slow
 def test_without_a_baseline_it_says_which_to_run(workshop):
     ended = workshop.tool("make_hybrid_dataset.py", "--class", "deposition", "--source", "tiny", *OVERRIDES)
     assert ended.returncode == 2 and "Traceback" not in ended.stderr

@@ -192,6 +192,7 @@ def test_a_place_that_cannot_be_written_is_named():
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="Ctrl-C is sent to a POSIX process group")
+@pytest.mark.slow
 def test_a_stop_leaves_nothing_behind(tmp_path):
     command = [
         sys.executable,
