@@ -17,9 +17,9 @@ KEY_LENGTH = 250
 TERMINAL = ("finished", "failed", "stopped")
 EARLY_ARTIFACTS = ("config.yaml", "git.diff")
 
-# keys in which runs of one recipe may differ: the seed, what a seed's own teacher wrote, and the machine
+# keys in which runs of one recipe may differ: side and seed, what they learn from, and the machine
 _NOT_RECIPE = {
-    *("seed", "train_dataset", "validation_dataset", "experiment_name", "track_experiment"),
+    *("stage", "seed", "train_dataset", "validation_dataset", "experiment_name", "track_experiment"),
     *("device", "num_workers", "visualization_samples"),
 }
 
@@ -71,7 +71,10 @@ def start_tags(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, 
 
 
 def recipe(config: Mapping[str, Any]) -> str:
-    """Return a hash (16 hex) of what was done, seed and machine left out: runs that share it are repetitions."""
+    """Return a hash (16 hex) of how a model was trained, whatever it learned from and with which seed.
+
+    A baseline and a final of one recipe differ in their training data alone; within a stage they are repetitions.
+    """
     done = {key: value for key, value in config.items() if key not in _NOT_RECIPE}
     return hashlib.sha256(json.dumps(done, sort_keys=True, default=str).encode()).hexdigest()[:16]
 

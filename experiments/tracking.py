@@ -24,7 +24,7 @@ class TrackedRun:
         test_fingerprint: content hash of the test set; runs are comparable where it is the same.
         total_steps: optimizer steps of the training.
         ended: unix seconds.
-        recipe: hash of the config without seed and machine; runs that share it are repetitions.
+        recipe: hash of the config without stage, seed, training data and machine: how the model was trained.
         test: mean test metrics by name (`iou`, `dice`, ...), in [0, 1].
     """
 

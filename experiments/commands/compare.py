@@ -76,7 +76,7 @@ def collect(
         StoreUnreachable: the tracking store does not answer.
     """
     from experiments.comparison import compare as compare_pairs
-    from experiments.comparison import pair_runs
+    from experiments.pairing import pair_runs
     from experiments.tracking import TrackingReader
     from pipeseg.settings import Settings
 

@@ -253,9 +253,7 @@ class Trainer:
         if self._is_better(score, lower=metric == "loss"):
             self.best = replace(self._header(), score=score, metric=metric)
             save_checkpoint(self.best_file, self.model, self.best)
-            self.run.emit(
-                "checkpoint", which="best", path=str(self.best_file), step=self.step, epoch=self.epoch, score=score
-            )
+            self._tell_checkpoint(self.best_file, score=score)
         self.save_last()
 
     def _is_better(self, score: float, *, lower: bool) -> bool:
@@ -273,7 +271,12 @@ class Trainer:
         """Write `last`: at every validation, before a pause or stop, and when a person asks."""
         path = self.run.directory.checkpoints / "last.safetensors"
         save_checkpoint(path, self.model, self._header())
-        self.run.emit("checkpoint", which="last", path=str(path), step=self.step, epoch=self.epoch)
+        self._tell_checkpoint(path)
+
+    def _tell_checkpoint(self, path: Path, **fields: float) -> None:
+        # relative, because run directories are moved and copied
+        place = path.relative_to(self.run.directory.path).as_posix()
+        self.run.emit("checkpoint", which=path.stem, path=place, step=self.step, epoch=self.epoch, **fields)
 
     def _header(self) -> Checkpoint:
         return Checkpoint(

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.comparison import Verdict, compare, find, pair_runs
+from experiments.comparison import Verdict, compare
 from experiments.mlflow_store import StoreUnreachable
+from experiments.pairing import find, pair_runs
 from experiments.tracking import ImageScore, TrackedRun
 from pipeseg.errors import BadInput
 
@@ -51,8 +52,25 @@ def test_does_not_mix_two_recipes_in_one_mean() -> None:
         run("crack-final-0", recipe="c"),
         run("crack-final-1-newer", recipe="c"),
     ]
-    [pairing], _ = pair_runs(runs)
+    [pairing], notes = pair_runs(runs)
     assert ids(pairing) == (["crack-baseline-2-newer"], ["crack-final-0", "crack-final-1-newer"])
+    assert notes == []
+
+
+def test_a_quick_trial_does_not_replace_a_pair_that_was_trained_alike() -> None:
+    runs = [
+        run("crack-baseline-0", recipe="long"),
+        run("crack-baseline-1", recipe="long"),
+        run("crack-final-0", recipe="long"),
+        run("crack-final-1", recipe="long"),
+        run("crack-final-0-trial", recipe="short"),
+    ]
+    [pairing], notes = pair_runs(runs)
+    assert ids(pairing) == (["crack-baseline-0", "crack-baseline-1"], ["crack-final-0", "crack-final-1"])
+    [note] = notes
+    assert "crack-final-0-trial" in note and "--final" in note
+    [chosen], _ = pair_runs(runs, final=["crack-final-0-trial"])
+    assert chosen.finals[0].run_id == "crack-final-0-trial"
 
 
 def test_takes_the_latest_run_of_each_seed_on_the_newest_test_set() -> None:
