@@ -77,6 +77,7 @@ class Comparison:
             "baseline_runs": list(self.baseline_runs),
             "final_runs": list(self.final_runs),
             "verdict": str(self.verdict),
+            "class_label": self.class_label,
         }
 
 

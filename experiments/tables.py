@@ -11,7 +11,7 @@ from experiments.comparison import Comparison, Verdict
 FORMATS = ("table", "markdown", "csv", "latex", "json")
 COLUMNS = (
     "class", "baseline", "final", "increase", "increase_pp", "ci_low", "ci_high", "p_value", "n_images",
-    "seeds", "baseline_runs", "final_runs", "verdict",
+    "seeds", "baseline_runs", "final_runs", "verdict", "class_label",
 )  # fmt: skip
 HEADINGS = ("class", "baseline", "final", "increase", "pp", "95 % CI (pp)", "p", "images", "seeds", "verdict")
 # what a terminal narrower than `WIDE` does without: the percentage points say the increase too

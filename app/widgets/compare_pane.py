@@ -57,9 +57,10 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
     verdict = str(row.get("verdict") or "–")
     style = _VERDICT.get(verdict, "$foreground 70%")
     points, low, high = (_number(row.get(key)) for key in ("increase_pp", "ci_low", "ci_high"))
+    label = row.get("class_label")
     p, images = _number(row.get("p_value")), _number(row.get("n_images"))
     return (
-        f"[b]{escape(row.get('class'))}[/b]",
+        f"[b]{escape(row.get('class'))}[/b]" + (f" {escape(label)}" if label else ""),
         score(_number(row.get("baseline"))),
         score(_number(row.get("final"))),
         change(points, style),

@@ -30,6 +30,13 @@ def test_a_row_reads_without_colour() -> None:
     assert shown(worse)[3] == "-5.0 ▼" and shown(worse)[-1] == "worse"
 
 
+def test_a_class_is_shown_in_both_languages() -> None:
+    comparison = Comparison(
+        "deposition", 0.4, 0.5, None, None, None, None, (1,), ("a",), ("b",), class_label="Отложения"
+    )
+    assert shown(comparison)[0] == "deposition Отложения"
+
+
 def test_a_row_without_per_image_results_has_gaps() -> None:
     row = shown(Comparison("rupture", 0.5, 0.5, None, None, None, None, (0,), ("a",), ("b",)))
     assert row == ["rupture", "0.500", "0.500", "+0.0 =", "–", "–", "–", "0", "no evidence"]
