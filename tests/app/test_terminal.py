@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from experiments.runs import list_runs
 from pipeseg.settings import ROOT, Settings
@@ -87,10 +88,8 @@ def test_a_killed_dashboard_leaves_its_run_going(workshop: Settings, number: int
     terminal.type("l")
     terminal.wait_for("running")
     terminal.end(number)
-    end = time.monotonic() + 30
-    while (run := list_runs(workshop)[0]).is_active:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_until(lambda: not list_runs(workshop)[0].is_active)
+    run = list_runs(workshop)[0]
     assert (run.status, run.step, run.test) == ("finished", 30, {"iou": 0.5})
 
 
