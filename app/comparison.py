@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sys
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,16 +39,9 @@ async def read_markdown(settings: Settings) -> str:
 
 
 async def _experiments(settings: Settings, *arguments: str) -> tuple[int, str, str]:
-    environment = {
-        **os.environ,
-        "DATASETS_DIR": str(settings.datasets_dir),
-        "MODELS_DIR": str(settings.models_dir),
-        "RUNS_DIR": str(settings.runs_dir),
-        "EXPERIMENTS_DIR": str(settings.experiments_dir),
-        "MLFLOW_TRACKING_URI": settings.tracking_uri,
-        "NO_COLOR": "1",
-        "COLUMNS": "1000",
-    }
+    from experiments.launcher import child_environment
+
+    environment = {**child_environment(settings), "NO_COLOR": "1", "COLUMNS": "1000"}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

@@ -30,24 +30,22 @@ def read_text(path: Path) -> str:
 
 def find_problems(text: str, source: str = "config.yaml") -> list[tuple[str, str]]:
     """Return (dotted key, sentence) for every mistake in `text`; the key is `""` for the file as a whole."""
-    from pipeseg.config import ConfigError, check_config, parse_yaml
-
-    try:
-        check_config(parse_yaml(text, source), source)
-    except ConfigError as error:
-        return error.problems
-    return []
+    return _check(text, source)[0]
 
 
 def check_text(text: str, source: str = "config.yaml") -> list[tuple[str, str]]:
     """Return every mistake, as `find_problems`; where there is none, the warnings, each beginning with `warning: `."""
+    problems, warnings = _check(text, source)
+    return problems or [("", WARNING + warning) for warning in warnings]
+
+
+def _check(text: str, source: str) -> tuple[list[tuple[str, str]], list[str]]:
     from pipeseg.config import ConfigError, check_config, parse_yaml
 
     try:
-        _, warnings = check_config(parse_yaml(text, source), source)
+        return [], check_config(parse_yaml(text, source), source)[1]
     except ConfigError as error:
-        return error.problems
-    return [("", WARNING + warning) for warning in warnings]
+        return error.problems, []
 
 
 def describe_keys(stage: str) -> list[tuple[str, str, str]]:

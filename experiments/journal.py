@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeseg.events import Event, LineReader
 
+ACTIVE = ("starting", "running", "paused")
 TERMINAL = ("finished", "failed", "stopped")
 BEST_METRIC = "val/iou"
 
@@ -67,6 +68,11 @@ class Journal:
         iou = number(values.get(BEST_METRIC))
         if iou is not None and (self.best_iou is None or iou > self.best_iou):
             self.best_iou = iou
+
+
+def status_of_exit(code: Any) -> str:
+    """Return how a process that ended with `code` (None: killed by a signal) has ended, one of `TERMINAL`."""
+    return {0: "finished", 130: "stopped"}.get(code, "failed")
 
 
 def number(value: Any) -> float | None:

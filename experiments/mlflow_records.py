@@ -14,7 +14,6 @@ from pipeseg.run_directory import RunDirectory, read_json
 PARAM_LENGTH = 6000
 TAG_LENGTH = 8000
 KEY_LENGTH = 250
-TERMINAL = ("finished", "failed", "stopped")
 EARLY_ARTIFACTS = ("config.yaml", "git.diff")
 
 # keys in which runs of one recipe may differ: side and seed, what they learn from, and the machine

@@ -58,6 +58,11 @@ def sqlite_file(uri: str) -> Path | None:
     return Path(uri.removeprefix("sqlite:///")).absolute() if uri.startswith("sqlite:///") else None
 
 
+def artifacts_beside(database: Path) -> Path:
+    """Return where an sqlite store keeps its artifacts."""
+    return database.parent / "mlartifacts"
+
+
 @contextmanager
 def store_call(uri: str) -> Iterator[None]:
     """Turn whatever MLflow, requests or the database raise into `StoreUnreachable`: one sentence."""
@@ -164,7 +169,7 @@ class TrackingStore:
         if found is None:
             database = sqlite_file(self.uri)
             # A server keeps artifacts itself; those of the embedded store lie beside its database.
-            location = (database.parent / "mlartifacts").as_uri() if database else None
+            location = artifacts_beside(database).as_uri() if database else None
             try:
                 return self.client.create_experiment(name, location)
             except MlflowException:

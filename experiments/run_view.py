@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.journal import TERMINAL, Journal, number
+from experiments.journal import ACTIVE, TERMINAL, Journal, number, status_of_exit
 from experiments.processes import is_alive, this_host
 from pipeseg.run_directory import RunDirectory, read_json
 
-ACTIVE = ("starting", "running", "paused")
 STATUSES = (*ACTIVE, *TERMINAL, "lost")
 # between the folder's first file and the first recorded pid lie a few milliseconds; a busy machine makes seconds of it
 START_GRACE_SECONDS = 30.0
@@ -174,7 +173,7 @@ def has_process(info: dict[str, Any]) -> bool:
 
 def _derive_status(info: dict[str, Any], ending: dict[str, Any], last_status: str | None) -> str:
     if ending:
-        return {0: "finished", 130: "stopped"}.get(ending.get("code"), "failed")
+        return status_of_exit(ending.get("code"))
     known = last_status if last_status in STATUSES else None
     if info.get("host") not in (None, this_host()):
         return known or "starting"

@@ -2,8 +2,9 @@
 
 import time
 
-from experiments.mlflow_records import TERMINAL
-from experiments.processes import is_alive, this_host
+from experiments.journal import TERMINAL
+from experiments.processes import this_host
+from experiments.run_view import has_process
 from pipeseg.run_directory import RunDirectory
 
 # between the last word of a run and its exit.json
@@ -42,6 +43,4 @@ class RunWatch:
             return True
         if not info.get("pid") and not info.get("supervisor_pid"):
             return time.monotonic() - self.began < START_SECONDS
-        return is_alive(info.get("pid"), info.get("pid_started")) or is_alive(
-            info.get("supervisor_pid"), info.get("supervisor_started")
-        )
+        return has_process(info)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.launcher import await_upload, launch, wait
-from experiments.runs import run_status, send
+from experiments.runs import run_status, send, view
 from pipeseg.config import StudyConfig
 from pipeseg.errors import BadInput, RunFailed, StopRequested
 from pipeseg.events import Event
@@ -128,7 +128,7 @@ def _do(run: Run, step: Step, done: int, total: int, children: list[RunDirectory
         try:
             run.obey(lambda: None)
         except StopRequested:
-            if run_status(child) in ("starting", "running", "paused"):
+            if view(child).is_active:
                 send(run.settings, child, "stop")
             wait(child)
             run.emit("child", run_id=child.run_id, step=step.label, status="stopped")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from experiments.journal import TERMINAL, Journal
+from experiments.journal import Journal, status_of_exit
 from experiments.processes import detached, started_at
 from pipeseg.errors import os_error_sentence
 from pipeseg.events import append_event
@@ -91,13 +91,13 @@ def start_uploader(settings: Settings, directory: RunDirectory) -> subprocess.Po
 
 def _conclude(directory: RunDirectory, code: int | None, signal_name: str | None, sentence: str) -> None:
     """Write how it ended: first the journal, where the training process could not, then `exit.json`."""
-    status = {0: "finished", 130: "stopped"}.get(code, "failed")
+    status = status_of_exit(code)
     try:
         journal = Journal(directory.events_file)
         journal.advance()
         if status == "failed" and (signal_name or not journal.error):
             append_event(directory.events_file, "error", text=sentence)
-        if journal.status not in TERMINAL or journal.status != status:
+        if journal.status != status:
             append_event(directory.events_file, "status", sync=True, status=status)
         directory.update(status=status)
     except OSError as error:

@@ -33,7 +33,7 @@ def find_teacher(settings: Settings, config: RefineConfig) -> Path:
                 f" --set seed={config.seed}"
             )
         directory = found
-    checkpoint = directory.checkpoints / "best.safetensors"
+    checkpoint = directory.best_checkpoint
     if not checkpoint.is_file():
         raise BadInput(f"baseline_run: {directory.run_id} has no checkpoints/best.safetensors; choose another run")
     return checkpoint

@@ -51,6 +51,10 @@ class RunDirectory:
         return self.path / "checkpoints"
 
     @property
+    def best_checkpoint(self) -> Path:
+        return self.checkpoints / "best.safetensors"
+
+    @property
     def results(self) -> Path:
         return self.path / "results"
 

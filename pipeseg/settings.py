@@ -44,10 +44,3 @@ class Settings:
             tracking_uri=values.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(root / 'mlflow.db').as_posix()}",
             user=values.get("USERNAME") or values.get("USER") or getpass.getuser(),
         )
-
-    @property
-    def artifacts_dir(self) -> Path:
-        """Artifacts of the embedded store lie beside its database file."""
-        if self.tracking_uri.startswith("sqlite:///"):
-            return Path(self.tracking_uri.removeprefix("sqlite:///")).parent / "mlartifacts"
-        return self.root / "mlartifacts"

@@ -51,14 +51,14 @@ def pending(settings: "Settings") -> "list[RunDirectory]":
 
 def upload_all(settings: "Settings", directories: "Sequence[RunDirectory]", stop: "Event") -> int:
     """Upload the runs one after another, telling on stderr how long it will take; return how many remain."""
-    from experiments.runs import run_status
+    from experiments.runs import view
     from experiments.uploader import tracked, upload
 
     remaining, began = 0, time.monotonic()
     for index, directory in enumerate(directories):
         place = f"[{index + 1}/{len(directories)}] {directory.run_id}"
         left = (time.monotonic() - began) / index * (len(directories) - index) if index else None
-        if run_status(directory) in ("starting", "running", "paused"):
+        if view(directory).is_active:
             note(f"{place}: still runs; its own uploader follows it")
         elif not tracked(directory):
             directory.update(upload="off")

@@ -252,8 +252,8 @@ class Trainer:
         score = values[metric]
         if self._is_better(score, lower=metric == "loss"):
             self.best = replace(self._header(), score=score, metric=metric)
-            save_checkpoint(self.best_file, self.model, self.best)
-            self._tell_checkpoint(self.best_file, score=score)
+            save_checkpoint(self.run.directory.best_checkpoint, self.model, self.best)
+            self._tell_checkpoint(self.run.directory.best_checkpoint, score=score)
         self.save_last()
 
     def _is_better(self, score: float, *, lower: bool) -> bool:
@@ -262,10 +262,6 @@ class Trainer:
         if self.best is None or self.best.score is None:
             return True
         return score < self.best.score if lower else score > self.best.score
-
-    @property
-    def best_file(self) -> Path:
-        return self.run.directory.checkpoints / "best.safetensors"
 
     def save_last(self) -> None:
         """Write `last`: at every validation, before a pause or stop, and when a person asks."""
@@ -295,7 +291,7 @@ class Trainer:
         """Score the best checkpoint on the test set, once, and write `results/`."""
         if self.best is None:
             raise RunFailed(f"val/{self.config.save_by_metric} was never a number, so no checkpoint could be chosen")
-        load_weights(self.model, self.best_file)
+        load_weights(self.model, self.run.directory.best_checkpoint)
         run, test, results = self.run, self.sets.test, self.run.directory.results
         drawn = _spread(len(test), self.config.visualization_samples)
         sizes: list[tuple[int, int]] = []
@@ -333,7 +329,7 @@ class Trainer:
         """Put the chosen weights into MODELS_DIR as well: they stay when the run directory is cleared away."""
         models = self.run.settings.models_dir
         models.mkdir(parents=True, exist_ok=True)
-        link_or_copy(self.best_file, models / f"{self.run.directory.run_id}.safetensors")
+        link_or_copy(self.run.directory.best_checkpoint, models / f"{self.run.directory.run_id}.safetensors")
 
     def _summary(self, values: dict[str, float]) -> dict[str, Any]:
         best = self.best

@@ -21,6 +21,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Default: the port of MLFLOW_TRACKING_URI, else 5001.")] = None,
 ) -> None:
     """Serve mlflow.db and mlartifacts/ at http://127.0.0.1:PORT; Ctrl-C ends it."""
+    from experiments.mlflow_store import artifacts_beside, sqlite_file
     from pipeseg.errors import BadInput
     from pipeseg.settings import Settings
 
@@ -29,11 +30,11 @@ def serve(
     if uri.scheme in ("http", "https") and uri.hostname not in ("127.0.0.1", "localhost"):
         raise BadInput(f"MLFLOW_TRACKING_URI: {settings.tracking_uri} is on another machine; start its server there")
     chosen = port or (uri.port if uri.scheme.startswith("http") else None) or DEFAULT_PORT
-    store = settings.tracking_uri if uri.scheme == "sqlite" else f"sqlite:///{(settings.root / 'mlflow.db').as_posix()}"
+    database = sqlite_file(settings.tracking_uri) or settings.root / "mlflow.db"
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(chosen)),
-        *("--backend-store-uri", store),
-        *("--artifacts-destination", settings.artifacts_dir.as_uri()),
+        *("--backend-store-uri", f"sqlite:///{database.as_posix()}"),
+        *("--artifacts-destination", artifacts_beside(database).as_uri()),
     ]
     print(f"MLflow at http://127.0.0.1:{chosen}", file=sys.stderr)
     try:

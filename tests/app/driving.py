@@ -53,3 +53,10 @@ async def choose(pilot: Pilot, name: str) -> None:
     options = pilot.app.query_one("#left", OptionList)
     options.highlighted = [option.id for option in options.options].index(name)
     await until(pilot, lambda: pilot.app.query_one(ConfigPane).name_shown == name)
+
+
+async def edit(pilot: Pilot, name: str) -> None:
+    """Open the config of an experiment in the editor."""
+    await choose(pilot, name)
+    await pilot.press("e")
+    await until(pilot, lambda: pilot.app.focused and pilot.app.focused.id == "config-text")

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from driving import NARROW, WIDE, choose, opened, point_count, screen_text, text_of, until
+from driving import NARROW, WIDE, choose, edit, opened, point_count, screen_text, text_of, until
 from textual.widgets import Input, OptionList
+from waiting import wait_until
 
 from app.actions import ACTIONS
 from app.dashboard import Dashboard
@@ -121,10 +122,7 @@ async def test_a_run_goes_on_without_the_dashboard_and_is_found_again(workshop: 
         await pilot.press("q")
         await until(pilot, lambda: not pilot.app.is_running)
     run = list_runs(workshop)[0]
-    end = time.monotonic() + 30
-    while (run.path / "exit.json").exists() is False:
-        assert time.monotonic() < end
-        await asyncio.sleep(0.02)
+    wait_until((run.path / "exit.json").exists)
     async with opened() as pilot:
         assert pilot.app.selected == "toy"
         await pilot.press("4")
@@ -137,9 +135,7 @@ async def test_config_with_a_mistake_is_refused_by_its_key(workshop: Settings) -
     before = file.read_text()
     async with opened() as pilot:
         app = pilot.app
-        await choose(pilot, "toy")
-        await pilot.press("e")
-        await until(pilot, lambda: app.focused and app.focused.id == "config-text")
+        await edit(pilot, "toy")
         await pilot.press("pagedown", *"epohcs: 3")
         await until(pilot, lambda: "epohcs" in text_of(app, "#config-problems"))
         assert "did you mean 'epochs'" in text_of(app, "#config-problems")
@@ -159,9 +155,7 @@ async def test_saving_keeps_comments_and_launching_asks_about_unsaved_changes(wo
     file = workshop.experiments_dir / "toy" / "config.yaml"
     async with opened() as pilot:
         app = pilot.app
-        await choose(pilot, "toy")
-        await pilot.press("e")
-        await until(pilot, lambda: app.focused and app.focused.id == "config-text")
+        await edit(pilot, "toy")
         await pilot.press("pagedown", *"seed: 7")
         await until(pilot, lambda: "✓ valid" in text_of(app, "#config-problems"))
         await pilot.press("ctrl+s")
@@ -184,9 +178,7 @@ async def test_a_file_that_someone_else_changed_is_not_overwritten_unasked(works
     file = workshop.experiments_dir / "toy" / "config.yaml"
     async with opened() as pilot:
         app = pilot.app
-        await choose(pilot, "toy")
-        await pilot.press("e")
-        await until(pilot, lambda: app.focused and app.focused.id == "config-text")
+        await edit(pilot, "toy")
         await pilot.press("pagedown", *"seed: 7")
         file.write_text(file.read_text() + "seed: 8\n")
         await pilot.press("ctrl+s")
