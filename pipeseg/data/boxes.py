@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,26 +20,52 @@ def read_boxes(path: Path, defect_class: str | None) -> dict[str, list[Box]]:
     Raises:
         BadInput: no such file, a missing column, or a corner that is no number.
     """
+
+    def refuse(line: int, name: str, reason: str) -> None:
+        raise BadInput(f"{path}: line {line}: {reason}")
+
     boxes: dict[str, list[Box]] = {}
+    for name, key, box in box_rows(path, refuse):
+        if defect_class in (None, key):
+            boxes.setdefault(name, []).append(box)
+    return boxes
+
+
+def box_rows(path: Path, on_problem: Callable[[int, str, str], None]) -> Iterator[tuple[str, str, Box]]:
+    """Yield (file name, class, box) of each row that can be used; see `read_boxes`.
+
+    Args:
+        on_problem: told (line, file name, reason) of any other row.
+
+    Raises:
+        BadInput: no such file, a missing column, or no CSV in UTF-8.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             if missing := [name for name in COLUMNS if name not in (reader.fieldnames or [])]:
                 raise BadInput(f"{path}: column {missing[0]!r} is missing; the columns are {','.join(COLUMNS)}")
             for row in reader:
-                if defect_class in (None, row["defect_class"]):
-                    try:
-                        box = (float(row["x_min"]), float(row["y_min"]), float(row["x_max"]), float(row["y_max"]))
-                        if not all(map(math.isfinite, box)):
-                            raise ValueError
-                    except (TypeError, ValueError):
-                        raise BadInput(f"{path}: line {reader.line_num}: a corner is not a number") from None
-                    boxes.setdefault(row["filename"], []).append(box)
+                if not row["filename"]:
+                    on_problem(reader.line_num, "", "no file name")
+                    continue
+                try:
+                    box = (float(row["x_min"]), float(row["y_min"]), float(row["x_max"]), float(row["y_max"]))
+                    if not all(map(math.isfinite, box)):
+                        raise ValueError
+                except (TypeError, ValueError):
+                    on_problem(reader.line_num, row["filename"], "a corner is not a number")
+                else:
+                    yield row["filename"], row["defect_class"], box
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file; detection boxes are read from boxes.csv") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"{path}: not a CSV file in UTF-8 ({error})") from None
-    return boxes
+
+
+def box_row(name: str, defect_class: str, box: Box) -> list[object]:
+    """Return one row of `boxes.csv`; whole numbers are written as such."""
+    return [name, defect_class, *(int(side) if side == int(side) else side for side in (round(s, 3) for s in box))]
 
 
 def fill_boxes(boxes: list[Box], height: int, width: int) -> np.ndarray:

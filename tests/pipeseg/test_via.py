@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeseg.data.boxes import fill_boxes, read_boxes
-from pipeseg.data.via import COLUMNS, Region, rasterise, read_via
+from pipeseg.data.via import COLUMNS, Region, rasterise, read_via, region_rows
 from pipeseg.errors import BadInput
 
 SQUARE = {"name": "polygon", "all_points_x": [2, 6, 6, 2], "all_points_y": [3, 3, 5, 5]}
@@ -50,6 +50,37 @@ def test_polygons_rectangles_and_empty_rows(labels):
     assert found["a.png"] == found["c.png"] == [] and found["d.png"][0].defect_class is None
 
 
+def test_every_shape_that_encloses_something(labels):
+    circle = {"name": "circle", "cx": 20, "cy": 20, "r": 10}
+    ellipse = {"name": "ellipse", "cx": 20, "cy": 20, "rx": 15, "ry": 5, "theta": np.pi / 2}
+    line = {**SQUARE, "name": "polyline"}
+    found = read_via(labels(("a.png", circle, {}), ("b.png", ellipse, {}), ("c.png", line, {})))
+    areas = {name: np.count_nonzero(rasterise(regions, 40, 40)) for name, regions in found.items()}
+    # half a pixel around the outline is drawn as well
+    assert abs(areas["a.png"] - np.pi * 10.5**2) < 15 and abs(areas["b.png"] - np.pi * 15.5 * 5.5) < 15
+    assert areas["c.png"] == 15
+    # turned by a right angle
+    assert np.ptp(found["b.png"][0].points, 0).round().tolist() == [10, 30]
+
+
+def test_what_is_written_is_read_back(labels, tmp_path):
+    regions = [Region(np.array([[1, 2], [3.25, 4], [5, 6.125]]), "тру"), Region(np.array([[1, 1]] * 3, float), None)]
+    with (tmp_path / "labels.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows(region_rows("a, b.png", regions) + region_rows("c.png", []))
+    found = read_via(tmp_path / "labels.csv")
+    assert found["c.png"] == [] and [region.defect_class for region in found["a, b.png"]] == ["тру", None]
+    for region, written in zip(found["a, b.png"], regions, strict=True):
+        assert np.array_equal(region.points, written.points)
+
+
+def test_a_traced_mask_is_longer_than_csv_allows_by_itself(labels):
+    points = list(range(60_000))
+    found = read_via(labels(("a.png", {"name": "polygon", "all_points_x": points, "all_points_y": points}, {})))
+    assert len(found["a.png"][0].points) == 60_000
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_column(labels):
     path = labels(("a.png", SQUARE, {}))
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
@@ -61,7 +92,8 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(labels):
     [
         ('{"name": "polygon"', {}, "not JSON"),
         (SQUARE, "{'defect_class': 'x'}", "not JSON"),
-        ({"name": "circle", "cx": 1, "cy": 1, "r": 1}, {}, "'circle'"),
+        ({"name": "point", "cx": 1, "cy": 1}, {}, "'point'"),
+        ({"name": "circle", "cx": 1, "cy": 1}, {}, "circle"),
         ({"all_points_x": [1]}, {}, "None"),
         ({"name": "polygon", "all_points_x": [1, 2, 3]}, {}, "all_points_y"),
         ({"name": "polygon", "all_points_x": [1, 2, 3], "all_points_y": [1, 2]}, {}, "polygon"),
