@@ -8,7 +8,7 @@ from pipeseg.config import Config, RefineConfig, StudyConfig
 from pipeseg.errors import did_you_mean
 from pipeseg.settings import Settings
 
-SPLIT = re.compile(r"_(BASELINE|BASELINE_VAL|EVAL)$")
+SPLIT = re.compile(r"_(BASELINE(_F\d+)?(_VAL)?|EVAL)$")
 SAMPLE, MAKE_SAMPLE = "sample", "`python scripts/tools/make_sample_dataset.py`"
 HYBRID = re.compile(r"_H\d+(_VAL)?$")
 

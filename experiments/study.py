@@ -96,16 +96,19 @@ def study(run: Run) -> None:
 
 
 def _split(run: Run, config: StudyConfig) -> None:
-    from pipeseg.data.splits import SUFFIXES, SplitRatios, derived_name, split_dataset
+    """Make the sets of every class that are not there yet."""
+    from pipeseg.data.hand import HandLabels
+    from pipeseg.data.splits import SUFFIXES, SplitRatios, derived_name, split_labels
 
-    source = run.settings.datasets_dir / config.source_dataset
+    source, labels = run.settings.datasets_dir / config.source_dataset, None
     for defect_class in config.classes:
         names = [derived_name(source.name, defect_class, suffix) for suffix in SUFFIXES.values()]
         if all((source.parent / name / "dataset.json").exists() for name in names):
             run.message(f"{defect_class}: already split")
             continue
-        sets = split_dataset(source, defect_class, ratios=SplitRatios(), seed=0)
-        run.message(f"{defect_class}: {', '.join(f'{part} {len(names)}' for part, names in sets.items())} pictures")
+        labels = labels or HandLabels.open(source, say=run.message)
+        sets = split_labels(labels, defect_class, ratios=SplitRatios(), seed=0, replace=False, say=run.message)
+        run.message(f"{defect_class}: {', '.join(f'{chosen.part} {len(chosen.files)}' for chosen in sets)} pictures")
         run.obey(lambda: None)
 
 

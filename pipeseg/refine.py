@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeseg.config import RefineConfig
 from pipeseg.data.boxes import Box, fill_boxes, read_boxes
-from pipeseg.data.build import building
+from pipeseg.data.build import building_together
 from pipeseg.data.folder import DatasetFolder
 from pipeseg.data.loading import DEFECT_LEVEL, Pictures
 from pipeseg.data.pictures import read_mask
@@ -77,7 +77,7 @@ def refine(run: Run, checkpoint: Path) -> None:
     target = datasets / config.hybrid_dataset
     target_val = target.with_name(f"{target.name}_VAL")
     # both or none: a val of another round would choose the checkpoint
-    with building(target) as writer, building(target_val) as val_writer:
+    with building_together([target, target_val]) as (writer, val_writer):
         fill = _write_refined(run, model.to(hardware.device), hardware, pictures, chosen.boxes, refiner, writer.add)
         for sample in hand.samples:
             writer.add(sample.image, sample.mask)

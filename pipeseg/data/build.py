@@ -1,46 +1,60 @@
 """Writing a derived dataset: built beside its place, then renamed, so that a half-written one is never seen."""
 
 import os
+import re
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeseg.data.fingerprint import fingerprint_folder
+from pipeseg.data.fingerprint import checksums, fingerprint_of, write_checksums
+from pipeseg.data.names import same_form
 from pipeseg.data.pictures import write_png
 from pipeseg.errors import BadInput, os_error_sentence
 from pipeseg.run_directory import write_json
 
 
 class DatasetWriter:
-    """Collects pairs in a folder that is not yet in its place."""
+    """Collects pairs in a folder that is not yet in its place; threads may add at the same time."""
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self._added: dict[str, Path] = {}
+        self._lock = threading.Lock()
         for part in ("images", "masks"):
             (folder / part).mkdir(parents=True)
 
-    def add(self, image: Path, mask: np.ndarray | Path) -> None:
+    def add(self, image: Path, mask: np.ndarray | Path) -> Path:
         """Add a picture (hard-linked where the disk can, else copied) and its mask (uint8 (H, W), or a PNG file).
+
+        Returns the mask's file, which lies there until the dataset is put in its place.
 
         Raises:
             BadInput: a picture of this stem was added before; writing over a link would change the source.
         """
         target = self.folder / "masks" / f"{image.stem}.png"
-        if target.exists():
+        with self._lock:
+            # on disks that know no case the file is there although the stem is another
+            is_second = same_form(image.stem) in self._added or target.exists()
+            self._added[same_form(image.stem)] = image
+        if is_second:
             raise BadInput(f"{image}: a second picture for masks/{target.name}; rename or remove one")
         link_or_copy(image, self.folder / "images" / image.name)
         if isinstance(mask, Path):
             link_or_copy(mask, target)
         else:
             write_png(target, mask)
+        return target
 
     def describe(self, **facts: Any) -> None:
-        """Write `dataset.json`: `facts` and the fingerprint of what was added."""
-        write_json(self.folder / "dataset.json", {**facts, "fingerprint": fingerprint_folder(self.folder)})
+        """Write `dataset.json`, `facts` and the fingerprint of what was added, and the checksums that it is made of."""
+        sums = checksums(self.folder)
+        write_checksums(self.folder, sums)
+        write_json(self.folder / "dataset.json", {**facts, "fingerprint": fingerprint_of(sums)})
 
 
 @contextmanager
@@ -50,28 +64,97 @@ def building(target: Path) -> Iterator[DatasetWriter]:
     Raises:
         BadInput: the folder cannot be written.
     """
-    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    with building_together([target]) as (writer,):
+        yield writer
+
+
+@contextmanager
+def building_together(targets: Sequence[Path]) -> Iterator[list[DatasetWriter]]:
+    """As `building`, for folders that belong together: all of them replace their targets, or none does.
+
+    Raises:
+        BadInput: a folder cannot be written.
+    """
+    partials = {target: _beside(target, "partial") for target in targets}
     try:
-        yield DatasetWriter(partial)
-        old = target.with_name(f".{target.name}.old-{os.getpid()}")
-        if target.exists():
-            target.rename(old)
-        try:
-            partial.rename(target)
-        except OSError:
-            if old.exists():
-                old.rename(target)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
+        for target in targets:
+            clear_leftovers(target)
+            if target.exists() and not target.is_dir():
+                raise BadInput(f"{target}: is a file, where a dataset is to be written; move it away")
+        yield [DatasetWriter(partial) for partial in partials.values()]
+        _publish(partials)
     except OSError as error:
+        # a disk that fills up in the middle of a write does not know the file's name
+        error.filename = str(error.filename or targets[0])
+        for target, partial in partials.items():
+            error.filename = error.filename.replace(str(partial), str(target))
         raise BadInput(os_error_sentence(error)) from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        for partial in partials.values():
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def clear_leftovers(target: Path) -> None:
+    """Clear away what processes that were killed left beside `target`; put it back where one was renaming it.
+
+    A process of another machine on a shared disk counts as gone: two builders of one dataset are one too many.
+    """
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.(partial|old)-(\d+)")
+    found = [(match, path) for path in target.parent.glob(".*") if (match := pattern.fullmatch(path.name))]
+    gone = [(match[1], path) for match, path in found if _is_gone(int(match[2]))]
+    # the newest first, should there be two
+    for kind, path in sorted(gone, key=lambda item: item[1].lstat().st_mtime, reverse=True):
+        if kind == "old" and not os.path.lexists(target):
+            path.rename(target)
+        else:
+            _remove(path)
+
+
+def _is_gone(pid: int) -> bool:
+    import psutil
+
+    try:
+        # our own number: it belonged to somebody else before us
+        return pid == os.getpid() or not psutil.pid_exists(pid)
+    except OverflowError:  # no system counts that far
+        return True
+
+
+def _publish(partials: dict[Path, Path]) -> None:
+    """Put every folder in its place, or leave all as it was."""
+    moved, placed = [], []
+    try:
+        for target, partial in partials.items():
+            if os.path.lexists(target):
+                target.rename(_beside(target, "old"))
+                moved.append(target)
+            partial.rename(target)
+            placed.append(target)
+    except BaseException:
+        for target in placed:
+            target.rename(partials[target])
+        for target in moved:
+            _beside(target, "old").rename(target)
+        raise
+    for target in moved:
+        _remove(_beside(target, "old"))
+
+
+def _beside(target: Path, kind: str) -> Path:
+    return target.with_name(f".{target.name}.{kind}-{os.getpid()}")
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink():  # a dataset on another disk: its files stay where they are
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def link_or_copy(source: Path, target: Path) -> None:
     """Hard-link `source`, or copy it where the file system cannot: pictures are never edited in place."""
     try:
-        os.link(source, target)
+        # resolved: a hard link to a symbolic one would point nowhere from its new folder
+        os.link(source.resolve(), target)
     except OSError:
         shutil.copyfile(source, target)

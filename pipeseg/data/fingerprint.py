@@ -1,28 +1,72 @@
 """A dataset's identity: one hash over the names and bytes of its pictures and masks."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from pipeseg.data.names import same_form
+from pipeseg.data.parallel import threaded
+from pipeseg.run_directory import write_atomically
 
-def fingerprint_folder(folder: Path) -> str:
+CHECKSUMS = "checksums.sha256"
+
+
+def fingerprint_folder(folder: Path, tick: Callable[[int, int], None] = lambda done, total: None) -> str:
     """Return the SHA-256 (hex) over sorted relative paths and contents of `images/` and `masks/` below `folder`.
 
     Raises:
         OSError: a file cannot be read.
     """
-    files = sorted(
-        (path for part in ("images", "masks") for path in (folder / part).rglob("*") if path.is_file()),
-        key=lambda path: path.relative_to(folder).as_posix(),
-    )
+    return fingerprint_of(checksums(folder, tick))
 
-    def digest(path: Path) -> bytes:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
 
+def fingerprint_of(sums: Mapping[str, str]) -> str:
+    """Return the fingerprint of a folder whose `checksums` are known."""
     total = hashlib.sha256()
-    # hashing releases the GIL: threads are enough to keep a disk busy
-    with ThreadPoolExecutor() as pool:
-        for path, content in zip(files, pool.map(digest, files), strict=True):
-            total.update(path.relative_to(folder).as_posix().encode() + b"\0" + content)
+    for name, content in sorted(sums.items()):
+        total.update(name.encode() + b"\0" + bytes.fromhex(content))
     return total.hexdigest()
+
+
+def checksums(folder: Path, tick: Callable[[int, int], None] = lambda done, total: None) -> dict[str, str]:
+    """Return the SHA-256 (hex) of every file in `images/` and `masks/` by relative path, e.g. `masks/a.png`, sorted.
+
+    Hidden files (a file browser's notes) are no part of a dataset; names count in one Unicode form, so that a copy
+    through another operating system keeps its identity.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    files = sorted(
+        (same_form(path.relative_to(folder).as_posix()), path)
+        for part in ("images", "masks")
+        for path in (folder / part).rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    )
+    sums = {}
+    contents = threaded(digest_file, (path for _, path in files))
+    for done, ((name, _), content) in enumerate(zip(files, contents, strict=True), 1):
+        sums[name] = content
+        tick(done, len(files))
+    return sums
+
+
+def write_checksums(folder: Path, sums: Mapping[str, str]) -> None:
+    """Write `checksums.sha256` as `sha256sum --check` reads it; it tells which file has changed."""
+    text = "".join(f"{content}  {name}\n" for name, content in sums.items())
+    write_atomically(folder / CHECKSUMS, text)
+
+
+def read_checksums(folder: Path) -> dict[str, str]:
+    """Return what `write_checksums` wrote; `{}` where there is no such file."""
+    try:
+        lines = (folder / CHECKSUMS).read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return {}
+    return {name: content for content, _, name in (line.partition("  ") for line in lines)}
+
+
+def digest_file(path: Path) -> str:
+    """Return the SHA-256 (hex) of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

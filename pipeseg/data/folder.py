@@ -1,17 +1,17 @@
 """One dataset folder `datasets/<name>/{images,masks}/`: its pairs, its groups, and the check before anything learns."""
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from pipeseg.data.description import read_description
 from pipeseg.data.fingerprint import fingerprint_folder
+from pipeseg.data.names import same_form
+from pipeseg.data.parallel import threaded
 from pipeseg.data.pictures import IMAGE_SUFFIXES, read_image, read_mask
 from pipeseg.errors import BadInput
-from pipeseg.run_directory import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +40,13 @@ class DatasetFolder:
 
     @classmethod
     def open(cls, path: Path) -> "DatasetFolder":
-        """Match pictures and masks by stem, sorted by file name.
+        """Match pictures and masks by stem, sorted by stem; accents match in either of their Unicode forms.
 
         Raises:
-            BadInput: a missing or empty folder, a picture or a mask without its pair, two pictures of one stem.
+            BadInput: a missing or empty folder, a picture or a mask without its pair, two pictures of one stem, a
+                broken dataset.json.
         """
-        images = {}
-        for image in list_images(path):
-            if image.stem in images:
-                raise BadInput(f"{path}: {images[image.stem].name} and {image.name} share one mask name; rename one")
-            images[image.stem] = image
-        masks = {mask.stem: mask for mask in (path / "masks").glob("*.png")} if (path / "masks").is_dir() else {}
+        images, masks = images_by_stem(path), _by_stem(path, list_masks(path))
         if lonely := sorted(images.keys() - masks.keys()):
             mend = f"add masks/{lonely[0]}.png or remove the picture"
             raise BadInput(f"{images[lonely[0]]}: picture without mask{_more(lonely)}; {mend}")
@@ -58,14 +54,9 @@ class DatasetFolder:
             raise BadInput(
                 f"{masks[lonely[0]]}: mask without picture{_more(lonely)}; add the picture or remove the mask"
             )
-        groups = read_json(path / "dataset.json").get("groups", {})
+        group_of = groups_of(read_description(path).get("groups", {}), images.values())
         return cls(
-            path,
-            tuple(
-                # a picture that no group names is a group of its own
-                Sample(image, masks[stem], str(groups.get(image.name, image.name)))
-                for stem, image in sorted(images.items())
-            ),
+            path, tuple(Sample(image, masks[stem], group_of[image.name]) for stem, image in sorted(images.items()))
         )
 
     def fingerprint(self) -> str:
@@ -83,14 +74,9 @@ class DatasetFolder:
             BadInput: an unreadable file, or a mask of another size than its picture.
         """
         total = len(self.samples)
-        workers = os.cpu_count() or 1
-        with ThreadPoolExecutor(workers) as pool:
-            # windows bound what is decoded ahead of the reader
-            for start in range(0, total, 4 * workers):
-                window = self.samples[start : start + 4 * workers]
-                for done, pair in enumerate(pool.map(read_pair, window), start + 1):
-                    yield pair
-                    tick(done, total)
+        for done, pair in enumerate(threaded(read_pair, self.samples), 1):
+            yield pair
+            tick(done, total)
 
 
 def list_images(path: Path) -> list[Path]:
@@ -104,10 +90,44 @@ def list_images(path: Path) -> list[Path]:
         raise BadInput(
             f"{path}: no dataset there (images/ is missing); see `python -m experiments validate` for the mend"
         )
-    images = sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+    images = sorted(
+        # hidden: what macOS writes beside a file on a foreign disk has the file's suffix
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
+    )
     if not images:
         raise BadInput(f"{folder}: holds no picture; add {', '.join(sorted(IMAGE_SUFFIXES))} files")
     return images
+
+
+def list_masks(path: Path) -> list[Path]:
+    """Return the masks in `path/masks`, sorted by name; none where there is no such folder."""
+    return sorted(mask for mask in (path / "masks").glob("*.png") if not mask.name.startswith("."))
+
+
+def images_by_stem(path: Path) -> dict[str, Path]:
+    """Return the pictures in `path/images` by stem (in one Unicode form), which is what pairs them with masks.
+
+    Raises:
+        BadInput: as `list_images`, or two pictures of one stem.
+    """
+    return _by_stem(path, list_images(path))
+
+
+def _by_stem(path: Path, files: list[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for file in files:
+        other = found.setdefault(same_form(file.stem), file)
+        if other is not file:
+            raise BadInput(f"{path}: {other.name} and {file.name} share one mask name; rename one")
+    return found
+
+
+def groups_of(groups: Mapping[str, str], images: Iterable[Path]) -> dict[str, str]:
+    """Return the group of each picture by file name; one that `groups` does not name is a group of its own."""
+    known = {same_form(name): group for name, group in groups.items()}
+    return {image.name: known.get(same_form(image.name), image.name) for image in images}
 
 
 def read_pair(sample: Sample) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import unicodedata
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 from pipeseg.data.fingerprint import fingerprint_folder
 from pipeseg.data.folder import DatasetFolder
+from pipeseg.data.names import case_twins
 from pipeseg.data.pictures import read_image, read_mask
 from pipeseg.errors import BadInput
 
@@ -131,3 +133,47 @@ def test_the_fingerprint_sees_names_and_swaps(folder):
     a, b, c = (folder / "masks" / name for name in ("p000.png", "p001.png", "c"))
     a.rename(c), b.rename(a), c.rename(b)
     assert fingerprint_folder(folder) != first
+
+
+def test_names_match_in_either_unicode_form(folder):
+    # macOS archives hold decomposed names, and an annotator on Linux writes composed ones
+    composed, decomposed = (unicodedata.normalize(form, "й é.png") for form in ("NFC", "NFD"))
+    (folder / "images" / "p001.png").rename(folder / "images" / decomposed)
+    (folder / "masks" / "p001.png").rename(folder / "masks" / composed)
+    (folder / "dataset.json").write_text(json.dumps({"groups": {composed: "g"}}))
+    found = {sample.name: sample for sample in DatasetFolder.open(folder).samples}[decomposed]
+    assert found.mask.name == composed and found.group == "g"
+    first = fingerprint_folder(folder)
+    (folder / "images" / decomposed).rename(folder / "images" / composed)
+    assert fingerprint_folder(folder) == first
+    shutil.copy(folder / "images" / composed, folder / "images" / decomposed)
+    assert "share one mask name" in sentence(folder)
+
+
+def test_names_that_differ_in_case_are_told():
+    assert case_twins(["b.png", "A.png", "a.png", "B.png", "c.png"]) == [("A.png", "a.png"), ("B.png", "b.png")]
+
+
+def test_hidden_files_are_no_pictures(folder):
+    for part in ("images", "masks"):
+        (folder / part / "._p001.png").write_bytes(b"Mac OS X")
+    assert len(DatasetFolder.open(folder).samples) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "not JSON"),
+        (b"\xff\xfe", "not JSON in UTF-8"),
+        ('["groups"]', "holds no JSON object"),
+        ('{"groups": ["p001.png"]}', "groups must be a mapping file -> group"),
+        ('{"groups": {"p001.png": null}}', "groups: 'p001.png' holds None"),
+        ('{"groups": {"p001.png": true}}', "groups: 'p001.png' holds True"),
+        ('{"splits": {"test": "p001.png"}}', "splits: 'test' holds 'p001.png'"),
+        ('{"classes": ["x"]}', "classes must be a mapping"),
+        ('{"fingerprint": 7}', "fingerprint is no text"),
+    ],
+)
+def test_a_broken_description_is_refused(folder, text, words):
+    (folder / "dataset.json").write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert f"{folder / 'dataset.json'}: {words}" in sentence(folder)
