@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-PANES = ("experiments", "overview", "config", "live", "runs", "compare")
+PANES = ("experiments", "overview", "config", "live", "runs", "compare", "data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ ACTIONS = (
     Action("show('live')", ("4",), "Live", "Curves, progress and log of a run", "Go to", f"{_CLI} logs RUN -f"),
     Action("show('runs')", ("5",), "Runs", "Every run, newest first", "Go to", f"{_CLI} runs"),
     Action("show('compare')", ("6",), "Compare", "Baseline against final, class by class", "Go to", f"{_CLI} compare"),
+    Action("show('data')", ("7",), "Data", "Datasets: counts, splits, health, pictures", "Go to", f"{_CLI} datasets"),
     Action(
         "launch",
         ("l", "f5"),
@@ -100,9 +101,45 @@ ACTIONS = (
         ("config",),
         asks=True,
     ),
+    Action(
+        "pictures",
+        ("i",),
+        "Pictures",
+        "Look at the pictures of the dataset, with mask, boxes and findings; so does Enter",
+        "Data",
+        "",
+        ("data",),
+    ),
+    Action(
+        "audit",
+        ("a",),
+        "Audit",
+        "Look for copies, suspect boxes and unreadable pictures in the dataset",
+        "Data",
+        f"{_CLI} audit NAME",
+        ("data",),
+    ),
+    Action(
+        "verify",
+        ("v",),
+        "Verify",
+        "Verify that no group of copies straddles two splits and nothing has changed",
+        "Data",
+        f"{_CLI} verify NAME",
+        ("data",),
+    ),
     Action("pause", ("p",), "Pause", "Pause the run, or let it go on", "Run", f"{_CLI} pause|resume RUN", _RUN_PANES),
     Action("checkpoint", ("c",), "Checkpoint", "Save a checkpoint now", "Run", f"{_CLI} checkpoint RUN", _RUN_PANES),
-    Action("stop", ("s",), "Stop", "Stop the run after a checkpoint", "Run", f"{_CLI} stop RUN", _RUN_PANES, asks=True),
+    Action(
+        "stop",
+        ("s",),
+        "Stop",
+        "Stop the run after a checkpoint; in Data, the audit or verification",
+        "Run",
+        f"{_CLI} stop RUN",
+        (*_RUN_PANES, "data"),
+        asks=True,
+    ),
     Action(
         "follow",
         ("f",),
@@ -112,12 +149,12 @@ ACTIONS = (
         f"{_CLI} logs RUN -f",
         ("live",),
     ),
-    Action("refresh", ("r",), "Refresh", "Read everything again", "Everywhere", "", ("runs", "compare")),
+    Action("refresh", ("r",), "Refresh", "Read everything again", "Everywhere", "", ("runs", "compare", "data")),
     Action(
         "copy",
         ("y",),
         "Copy",
-        "Copy what the pane shows: the comparison as Markdown, else the run's id",
+        "Copy what the pane shows: the comparison as Markdown, else the name of the run or dataset",
         "Everywhere",
         f"{_CLI} compare --format markdown",
         ("compare", "live", "runs"),
@@ -135,7 +172,20 @@ ACTIONS = (
     Action("quit", ("q", "ctrl+q"), "Quit", "Leave; runs go on without the dashboard", "Everywhere", everywhere=True),
 )
 
-_READABLE = {"question_mark": "?", "escape": "Esc", "enter": "Enter"}
+_READABLE = {
+    "question_mark": "?",
+    "escape": "Esc",
+    "enter": "Enter",
+    "slash": "/",
+    "plus": "+",
+    "minus": "-",
+    "equals_sign": "=",
+    "space": "Space",
+    "left": "←",
+    "right": "→",
+    "up": "↑",
+    "down": "↓",
+}
 
 
 def readable_key(key: str) -> str:
@@ -170,10 +220,10 @@ def binding_id(action: Action) -> str:
     return "".join(letter if letter.isalnum() else "." for letter in action.name).strip(".").replace("..", ".")
 
 
-def key_table() -> str:
+def key_table(actions: Iterable[Action] = ACTIONS) -> str:
     """Return the key table of the README, in Markdown."""
     rows = ["| key | action | without a screen |", "|---|---|---|"]
-    for action in ACTIONS:
+    for action in actions:
         keys = " ".join(f"`{readable_key(key)}`" for key in action.keys)
         # a bar inside a cell would begin the next one
         headless = f"`{action.headless}`".replace("|", r"\|") if action.headless else ""

@@ -11,11 +11,11 @@ from textual.app import SystemCommand
 from textual.screen import Screen
 
 from app.actions import ACTIONS, bindings
-from app.layers.comparing import Comparing
+from app.layers.inspecting import Inspecting
 
 
-class Dashboard(Comparing):
-    """Experiments, their configs, runs and comparison.
+class Dashboard(Inspecting):
+    """Experiments, their configs, runs and comparison, and the data.
 
     Args:
         settings: where everything lies; the environment's by default.
@@ -29,6 +29,8 @@ class Dashboard(Comparing):
         self.read_list()
         if self.pane == "compare":
             self.compare()
+        if self.pane == "data":
+            self.read_datasets()
 
     def action_help(self) -> None:
         from app.screens.help import Help

@@ -10,7 +10,10 @@ from textual.message import Message
 if TYPE_CHECKING:
     from app.comparison import Table
     from app.follow import Advance
+    from experiments.dataset_jobs import Job
+    from experiments.datasets import DatasetView
     from experiments.folders import Experiment
+    from experiments.pictures import Pictures
     from experiments.runs import RunView
 
 
@@ -116,6 +119,27 @@ class Compared(Message):
     table: "Table"
 
 
+@dataclass
+class DatasetsRead(Message):
+    """The datasets were read."""
+
+    datasets: "list[DatasetView]"
+
+
+@dataclass
+class JobStarted(Message):
+    """An audit or verification was started."""
+
+    job: "Job"
+
+
+@dataclass
+class PicturesRead(Message):
+    """Everything about the pictures of a dataset was read, but the pictures."""
+
+    pictures: "Pictures"
+
+
 # What widgets ask for. They are declared here, so that the App hears them without importing the widgets at start.
 
 
@@ -132,6 +156,10 @@ class UnsavedChanged(Message):
     """Another set of configs differs from its files."""
 
     names: set[str]
+
+
+class PictureWanted(Message):
+    """The room for a picture has another size."""
 
 
 class LeftEditor(Message):

@@ -12,7 +12,7 @@ PROGRAM = "python -m experiments"
 
 def build_app() -> typer.Typer:
     """Return the command line; every verb imports what it needs when it is called."""
-    from experiments.commands import compare, control, folders, launch, runs, sync
+    from experiments.commands import compare, control, datasets, folders, launch, runs, sync
 
     app = typer.Typer(
         help="Experiments of this project: what there is, what runs, and what came out.",
@@ -28,6 +28,8 @@ def build_app() -> typer.Typer:
     app.command()(runs.runs)
     app.command()(runs.logs)
     for verb in (control.pause, control.resume, control.checkpoint, control.stop):
+        app.command()(verb)
+    for verb in (datasets.datasets, datasets.audit, datasets.verify):
         app.command()(verb)
     app.command()(compare.compare)
     app.command()(sync.sync)

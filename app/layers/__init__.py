@@ -1,1 +1,2 @@
-"""The App in layers, one concern each: frame < watching < listing < editing < launching < comparing < Dashboard."""
+"""The App in layers, one concern each: frame < watching < listing < editing < launching < comparing < inspecting
+< Dashboard."""

@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 
 SWITCH_SECONDS = 0.0005
 NARROW = 100
-_FOCUS = {"live": "#live-log", "runs": "#runs", "compare": "#compare-grid", "overview": "#overview"}
+_FOCUS = {
+    "live": "#live-log",
+    "runs": "#runs",
+    "compare": "#compare-grid",
+    "data": "#data-grid",
+    "overview": "#overview",
+}
 
 
 class Frame(App[None]):

@@ -1,5 +1,6 @@
 """Every action with its key, searchable; Enter runs it."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -22,6 +23,10 @@ class Help(ModalScreen[str | None]):
         Binding("up", "move(-1)", show=False),
     ]
 
+    def __init__(self, actions: Iterable[Action] = ACTIONS) -> None:
+        super().__init__()
+        self.actions = {action.name: action for action in actions}
+
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog", id="help"):
             yield Input(placeholder="search keys and actions; Enter runs, Esc leaves")
@@ -42,7 +47,7 @@ class Help(ModalScreen[str | None]):
         self.dismiss(event.option_id)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        action = next(action for action in ACTIONS if action.name == event.option_id)
+        action = self.actions[event.option_id or ""]
         twin = f"without a screen: {action.headless}" if action.headless else ""
         self.query_one("#help-twin", Static).update(f"[$foreground 60%]{escape(twin)}[/]")
 
@@ -51,7 +56,7 @@ class Help(ModalScreen[str | None]):
         options.action_cursor_down() if count > 0 else options.action_cursor_up()
 
     def _fill(self, text: str) -> None:
-        found = [action for action in ACTIONS if matches(action, text)]
+        found = [action for action in self.actions.values() if matches(action, text)]
         options = self.query_one(OptionList)
         options.set_options([Option(_prompt(action), id=action.name) for action in found])
         options.highlighted = 0 if found else None

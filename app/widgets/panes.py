@@ -4,6 +4,7 @@ from textual.widget import Widget
 
 from app.widgets.compare_pane import ComparePane
 from app.widgets.config_pane import ConfigPane
+from app.widgets.data_pane import DataPane
 from app.widgets.live import Live
 from app.widgets.overview import Overview
 from app.widgets.runs_pane import RunsPane
@@ -16,4 +17,5 @@ def make_panes() -> list[Widget]:
         Live(id="live"),
         RunsPane(id="runs"),
         ComparePane(id="compare"),
+        DataPane(id="data"),
     ]

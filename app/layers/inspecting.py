@@ -1,0 +1,157 @@
+"""The datasets: read while they are looked at or worked on, audited and verified by processes of their own."""
+
+from typing import TYPE_CHECKING
+
+from textual import on, work
+
+from app import messages
+from app.layers.comparing import Comparing
+
+if TYPE_CHECKING:
+    from experiments.dataset_jobs import Job
+    from experiments.datasets import DatasetView
+
+LOOK_SECONDS = 1.0
+
+
+class Inspecting(Comparing):
+    """Between the Data pane and `experiments.datasets`."""
+
+    datasets: "list[DatasetView] | None" = None
+    _reading_datasets = False
+
+    def begin(self) -> None:
+        super().begin()
+        self.set_interval(LOOK_SECONDS, self._look)
+
+    def action_show(self, pane: str) -> None:
+        super().action_show(pane)
+        if pane == "data":
+            self.read_datasets()
+
+    def _look(self) -> None:
+        """Read again while somebody looks, or a job works whose end is to be told."""
+        if self.pane == "data" or any(job.is_active for job in self._jobs()):
+            self.read_datasets()
+
+    def read_datasets(self) -> None:
+        if self.furnished and not self._reading_datasets:
+            self._reading_datasets = True
+            self._read_datasets()
+
+    @work(thread=True, group="datasets", exit_on_error=False)
+    def _read_datasets(self) -> None:
+        from experiments.datasets import list_datasets
+
+        try:
+            self.post_message(messages.DatasetsRead(list_datasets(self.settings)))
+        finally:
+            self._reading_datasets = False
+
+    @on(messages.DatasetsRead)
+    def datasets_read(self, message: messages.DatasetsRead) -> None:
+        working = {(job.dataset, job.kind) for job in self._jobs() if job.is_active}
+        self.datasets = message.datasets
+        self.part("#data").show(message.datasets)
+        for job in self._jobs():
+            if not job.is_active and (job.dataset, job.kind) in working:
+                self._tell_end(job)
+
+    def _jobs(self) -> "list[Job]":
+        return [job for view in self.datasets or [] for job in (view.audit, view.verification) if job]
+
+    def _tell_end(self, job: "Job") -> None:
+        done = job.status == "finished" and job.code == 0
+        text = f"{job.dataset}: {job.kind} {job.status}"
+        if not done and job.line:
+            text += f": {job.line}"
+        self.notify(text, severity="information" if done else "warning", markup=False)
+        self.bell()
+
+    @property
+    def dataset(self) -> "DatasetView | None":
+        """The dataset under the cursor of the Data pane."""
+        return self.part("#data").selected if self.furnished else None
+
+    @on(messages.CursorMoved)
+    def other_dataset_meant(self) -> None:
+        if self.pane == "data":
+            self.part("#data").show_detail()
+
+    @on(messages.Opened)
+    def dataset_opened(self, message: messages.Opened) -> None:
+        if message.control.id == "data-grid":
+            self.action_pictures()
+
+    def action_pictures(self) -> None:
+        if not (view := self._meant("look at")):
+            return
+        if view.problem:
+            self.notify(view.problem, severity="warning", timeout=10, markup=False)
+            return
+        from app.screens.pictures import PictureScreen
+
+        self.push_screen(PictureScreen(self.settings, view.name))
+
+    def action_audit(self) -> None:
+        self._start("audit")
+
+    def action_verify(self) -> None:
+        self._start("verify")
+
+    def _start(self, kind: str) -> None:
+        if view := self._meant(kind):
+            self.notify(f"{view.name}: {kind} starting …", timeout=2)
+            self._start_job(view.name, kind)
+
+    @work(thread=True, group="job", exit_on_error=False)
+    def _start_job(self, name: str, kind: str) -> None:
+        from experiments.dataset_jobs import start_job
+
+        self.post_message(messages.JobStarted(start_job(self.settings, name, kind)))
+
+    @on(messages.JobStarted)
+    def job_started(self) -> None:
+        self.read_datasets()
+
+    def action_stop(self) -> None:
+        if self.pane != "data" or self.is_on_list:
+            super().action_stop()
+            return
+        view = self._meant("stop")
+        jobs = [job for job in (view.audit, view.verification) if job and job.is_active] if view else []
+        if not jobs:
+            if view:
+                self.notify(f"{view.name}: nothing is running", severity="warning", markup=False)
+            return
+        job = jobs[0]
+        again = " It was asked before: now it is ended at once." if job.asked else ""
+        self.ask(
+            f"Stop the {_WORDS[job.kind]} of {job.dataset}?{again}",
+            [("y", "stop it"), ("n", "let it run")],
+            lambda key: self._stop_job(job.dataset, job.kind) if key == "y" else None,
+        )
+
+    @work(thread=True, group="job", exit_on_error=False)
+    def _stop_job(self, name: str, kind: str) -> None:
+        from experiments.dataset_jobs import stop_job
+
+        self.post_message(messages.Asked(name, f"stop of the {_WORDS[kind]}"))
+        stop_job(self.settings, name, kind)
+
+    def action_copy(self) -> None:
+        if self.pane != "data" or self.is_on_list:
+            super().action_copy()
+        elif view := self.dataset:
+            self.copy_to_clipboard(view.name)
+            self.notify(f"copied {view.name}", timeout=2, markup=False)
+
+    def _meant(self, verb: str) -> "DatasetView | None":
+        """The selected dataset; without one, say how to get there."""
+        if self.pane == "data" and not self.is_on_list and (view := self.dataset):
+            return view
+        self.notify(f"no dataset to {verb}: select one in Data (7)", severity="warning")
+        return None
+
+
+_WORDS = {"audit": "audit", "verify": "verification"}

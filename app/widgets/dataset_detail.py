@@ -1,0 +1,191 @@
+"""One dataset in full: where it comes from, its classes as bars, its splits, what audit and verification found."""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from app.text import ago, bar, escape
+
+if TYPE_CHECKING:
+    from experiments.dataset_jobs import Job
+    from experiments.dataset_reports import Report
+    from experiments.datasets import DatasetView
+
+MOST_FINDINGS = 100
+MOST_PROBLEMS = 5
+_PARTS = ("train", "val", "test", "hybrid")
+_COUNT = re.compile(r"(\d+) of (\d+)")
+_FINDING_STYLES = {"suspect": "$warning", "conflict": "$warning", "unreadable": "$error", "duplicate": "$secondary"}
+_GLYPHS = {"suspect": "!", "conflict": "≠", "unreadable": "✗", "duplicate": "="}
+
+
+def detail(view: "DatasetView", datasets: "Sequence[DatasetView]", width: int) -> str:
+    """Return the page about a dataset, as markup.
+
+    Args:
+        datasets: all of them: the ones made from this one are counted by class and set.
+        width: of the page, in cells.
+    """
+    from experiments.datasets import kind_text
+
+    facts = [f"[b]{escape(view.name)}[/b]", kind_text(view)]
+    facts += [f"made from {escape(view.source)}"] if view.source else []
+    facts += [f"seed {view.seed}"] if view.seed is not None else []
+    facts += [f"fingerprint {view.fingerprint[:12]}"] if view.fingerprint else []
+    parts = [_joined(facts)]
+    if view.problem:
+        parts.append(f"[$error]✗ {escape(view.problem)}[/]")
+    parts += [_working(job) for job in _jobs_to_tell(view)]
+    if view.classes:
+        parts.append(class_table(view, [each for each in datasets if each.source == view.name and each.depth], width))
+    if view.splits:
+        counts = (f"{escape(part)} {count}" for part, count in view.splits.items())
+        parts.append(f"{_word('splits')}{_joined(counts)}")
+    parts += [_verification(view.verification), _audit(view)]
+    if view.problems:
+        parts.append(_import_problems(view.problems))
+    if view.parameters:
+        parts.append(f"{_word('made with')}{_joined(_parameters(view.parameters))}")
+    if view.report:
+        parts.append(_findings(view.report))
+    return "\n".join(filter(None, parts))
+
+
+def _jobs_to_tell(view: "DatasetView") -> "list[Job]":
+    """The jobs that run, or that could not do their work and nothing newer has replaced."""
+    audit, verification = view.audit, view.verification
+    told = [audit] if audit and (audit.is_active or audit.is_newer_than(view.report)) else []
+    return told + ([verification] if verification else [])
+
+
+def class_table(view: "DatasetView", derived: "Sequence[DatasetView]", width: int) -> str:
+    """Return the counts of every class: pictures with a bar, boxes, hand-labelled, and pictures of the sets."""
+    columns = [part for part in _PARTS if any(_column(each) == part for each in derived)]
+    names = {key: f"{key} {label}".strip() for key, label in view.classes.items()}
+    name_width = min(max(map(len, names.values())), 30 if width >= 90 else 14)
+    numbers = ["pictures", *(["boxes"] if view.box_counts else []), *(["hand"] if view.hand_counts else []), *columns]
+    widths = {title: max(len(title), 6) for title in numbers}
+    room = width - name_width - sum(widths.values()) - 2 * len(numbers) - 2
+    bar_width = max(0, min(30, room)) if room >= 6 else 0
+    header = [f"{'class':<{name_width}}", f"{'pictures':>8}", *([" " * bar_width] if bar_width else [])]
+    header += [f"{title:>{widths[title]}}" for title in numbers[1:]]
+    lines = [f"[$foreground 55%]{'  '.join(header)}[/]"]
+    most = max([*view.class_counts.values(), 1])
+    for key, name in names.items():
+        count = view.class_counts.get(key)
+        row = [f"[b]{escape(_cut(name, name_width))}[/b]", _number(count, 8)]
+        if bar_width:
+            done, _ = bar((count or 0) / most, bar_width)
+            row.append(f"[$primary]{done}[/]{' ' * (bar_width - len(done))}")
+        row += [_number(view.box_counts.get(key), widths["boxes"])] if view.box_counts else []
+        row += [_number(view.hand_counts.get(key), widths["hand"])] if view.hand_counts else []
+        for part in columns:
+            counted = [each.pictures for each in derived if key in each.classes and _column(each) == part]
+            row.append(_number(sum(counted) if counted else None, widths[part]))
+        lines.append("  ".join(row))
+    return "\n".join(lines)
+
+
+def _column(view: "DatasetView") -> str | None:
+    """In which column of its source's table a set is counted; the val set of a hybrid is a copy of the other."""
+    if view.kind == "hybrid":
+        return "hybrid" if view.part != "val" else None
+    return view.kind
+
+
+def _working(job: "Job") -> str:
+    """Return the line of a job that runs, or that could not do its work."""
+    if job.is_active:
+        line = job.line or "starting …"
+        found = _COUNT.search(line)
+        done, rest = bar(int(found[1]) / max(1, int(found[2])), 24) if found else ("", "")
+        asked = " [$warning]asked to stop[/]" if job.asked else ""
+        drawn = f"[$primary]{done}[/][$foreground 22%]{rest}[/] " if found else ""
+        return f"[$primary]● {job.kind}[/]  {drawn}{escape(line)}[$foreground 50%], began {ago(job.started)}[/]{asked}"
+    if job.status in ("failed", "lost"):
+        why = job.line if job.status == "failed" else "its process is gone; " + (job.line or "it said nothing")
+        return f"[$error]✗ {job.kind} {job.status}[/]  {escape(why)} [$foreground 50%]{escape(job.log)}[/]"
+    if job.status == "stopped":
+        return f"[$warning]■ {job.kind} stopped[/]  [$foreground 50%]{ago(job.ended)}[/]"
+    return ""
+
+
+def _verification(job: "Job | None") -> str:
+    if job is None or job.status != "finished":
+        return ""
+    if job.code == 0:
+        return f"{_word('verified')}[$success]✓ sound[/] [$foreground 55%]{ago(job.ended)}[/]  {escape(job.line)}"
+    return f"{_word('verified')}[$error]✗ not sound[/] [$foreground 55%]{ago(job.ended)}[/]  {escape(job.line)}"
+
+
+def _audit(view: "DatasetView") -> str:
+    report = view.report
+    if report is None:
+        if view.problem or (view.audit and view.audit.is_active):
+            return ""
+        return f"{_word('audit')}none yet: [b $primary]a[/] starts one"
+    stale = " [$warning]stale: the dataset was changed since; [b]a[/b] audits again[/]" if report.stale else ""
+    return f"{_word('audit')}{ago(report.written)}{stale}  {_summary(report)}"
+
+
+def _findings(report: "Report") -> str:
+    """Return one line for each finding, then the notes; of many, the first."""
+    lines = []
+    for finding in report.findings[:MOST_FINDINGS]:
+        style, glyph = _FINDING_STYLES[finding.kind], _GLYPHS[finding.kind]
+        what = ", ".join(finding.members) if finding.members else finding.file
+        kind = f" {finding.defect_class}" if finding.defect_class else ""
+        lines.append(f"[{style}]{glyph}[/] {escape(what)}[$foreground 60%]{escape(kind)}  {escape(finding.reason)}[/]")
+    lines += [f"[$foreground 60%]· {escape(note)}[/]" for note in report.notes[:MOST_FINDINGS]]
+    more = max(0, len(report.findings) - MOST_FINDINGS) + max(0, len(report.notes) - MOST_FINDINGS)
+    if more:
+        lines.append(f"[$foreground 60%]… {more} more in {escape(report.page)}[/]")
+    return "\n".join(lines)
+
+
+def _summary(report: "Report") -> str:
+    from experiments.datasets import FINDING_WORDS
+
+    counts = {words: report.count(kind) for kind, words in FINDING_WORDS.items()}
+    if not any(counts.values()):
+        return "[$success]✓ nothing found[/]"
+    return _joined(f"[b]{count}[/b] {words}" for words, count in counts.items())
+
+
+def _import_problems(problems: Sequence[tuple[str, str]]) -> str:
+    lines = [f"{_word('import')}[$warning]! {len(problems)} odd things[/]"]
+    lines += [
+        f"[$warning]![/] {escape(file)} [$foreground 60%]{escape(reason)}[/]"
+        for file, reason in problems[:MOST_PROBLEMS]
+    ]
+    if len(problems) > MOST_PROBLEMS:
+        lines.append(f"[$foreground 60%]… {len(problems) - MOST_PROBLEMS} more in dataset.json[/]")
+    return "\n".join(lines)
+
+
+def _parameters(values: dict[str, object]) -> list[str]:
+    """Return `key value` texts; a nested mapping by its name or its keys."""
+    told = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            value = value.get("name") or ", ".join(map(str, value))
+        elif isinstance(value, list):
+            value = ", ".join(map(str, value))
+        told.append(f"[$foreground 60%]{escape(key)}[/] {escape(value)}")
+    return told
+
+
+def _joined(parts: object) -> str:
+    return " [$foreground 40%]·[/] ".join(parts)  # type: ignore[arg-type]
+
+
+def _word(word: str) -> str:
+    return f"[$foreground 55%]{word:<10}[/]"
+
+
+def _number(value: int | None, width: int) -> str:
+    return f"{'–' if value is None else format(value, ','):>{width}}"
+
+
+def _cut(text: str, width: int) -> str:
+    return f"{text:<{width}}" if len(text) <= width else f"{text[: width - 1]}…"
