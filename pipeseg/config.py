@@ -149,6 +149,9 @@ class TrainConfig(_Experiment):
     save_by_metric: Annotated[
         Literal["iou", "dice", "precision", "recall", "specificity", "loss"], BeforeValidator(_metric)
     ] = Field("iou", description="validation metric that chooses the best checkpoint")
+    checkpoint_minutes: float = Field(
+        10, gt=0, description="`last` is also saved every so many minutes; a killed run goes on from it"
+    )
     visualization_samples: int = Field(30, ge=0, description="prediction pictures kept from the test set")
     device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:N or mps")
     precision: Literal["auto", "float32", "bfloat16"] = Field(

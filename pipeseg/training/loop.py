@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,15 @@ from torch import Tensor, nn
 
 from pipeseg.config import CriterionConfig, ModelConfig, TrainConfig
 from pipeseg.data.build import link_or_copy
-from pipeseg.data.folder import DatasetFolder
-from pipeseg.data.loading import Pictures, training_loader
+from pipeseg.data.loading import training_loader
 from pipeseg.errors import BadInput, RunFailed
 from pipeseg.registry import LOSSES, MODELS, build
 from pipeseg.run import Run
-from pipeseg.training.checkpoint import Checkpoint, load_weights, save_checkpoint
-from pipeseg.training.device import Hardware, default_workers, seed_everything
+from pipeseg.training.checkpoint import Checkpoint, load_training, load_weights, read_header, save_checkpoint
+from pipeseg.training.device import Hardware, default_workers, generator_states, restore_generators, seed_everything
 from pipeseg.training.evaluate import evaluate
 from pipeseg.training.results import write_per_image, write_prediction, write_summary
+from pipeseg.training.sets import Sets, load_sets, record_datasets
 
 # points of train/loss per epoch: the only moments when the loop waits for the device
 POINTS_PER_EPOCH = 20
@@ -31,6 +31,9 @@ SCORING_BATCH = 8
 def train(run: Run) -> None:
     """Do the whole run of a `TrainConfig`; everything it finds goes to `run` and into its directory.
 
+    A run directory that holds a `last` checkpoint goes on from it. On a CPU, the weights and the journal then become
+    what they would have become without the break, bit by bit.
+
     Raises:
         BadInput: data, model, loss or device cannot be used; nothing has been learned yet.
         RunFailed: the loss is no number any more, or memory ran out.
@@ -40,14 +43,16 @@ def train(run: Run) -> None:
     assert isinstance(config, TrainConfig)
     seed_everything(config.seed)
     hardware = Hardware.choose(config.device, config.precision)
-    sets = _load_sets(run, config)
-    _record_datasets(run, sets)
+    sets = load_sets(run, config)
+    record_datasets(run, sets)
     model = build_model(config.model, run).to(hardware.device)
     criterion = build_loss(config.criterion).to(hardware.device)
     size = "x".join(map(str, config.image_size))
     run.message(f"{config.model.name} on {hardware.describe()}, {size} px, {_parameters(model)} parameters")
     trainer = Trainer(run, config, hardware, model, criterion, sets)
     try:
+        if run.directory.last_checkpoint.exists():
+            trainer.restore()
         trainer.learn()
         trainer.report()
     except torch.OutOfMemoryError as error:
@@ -72,67 +77,18 @@ def build_loss(config: CriterionConfig) -> nn.Module:
         raise BadInput(f"criterion.args: {config.name}: {str(error).split('()')[-1].strip()}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Sets:
-    """The three sets of a run, at network size."""
-
-    train: Pictures
-    validation: Pictures
-    test: Pictures
-
-
-def _load_sets(run: Run, config: TrainConfig) -> Sets:
-    loaded = {}
-    for key in ("train", "validation", "evaluation"):
-        name = getattr(config, f"{key}_dataset")
-        folder = DatasetFolder.open(run.settings.datasets_dir / name)
-
-        def tick(done: int, total: int, name: str = name) -> None:
-            run.progress(done, total, force=done == total, phase=f"reading {name}")
-            run.obey(save=lambda: None)
-
-        pictures = Pictures.load(folder, config.image_size, tick)
-        if not pictures.positives:
-            raise BadInput(
-                f"{key}_dataset: no mask in {name} holds a defect pixel; there is nothing to learn or to score"
-            )
-        run.message(f"{name}: {len(pictures)} pictures, {pictures.positives} with the defect")
-        loaded[key] = pictures
-    sets = Sets(loaded["train"], loaded["validation"], loaded["evaluation"])
-    _refuse_leaks(sets)
-    return sets
-
-
-def _refuse_leaks(sets: Sets) -> None:
-    """A copy of a test picture among those that are learned or chosen on would make the table worthless."""
-    # by name as well: a set without dataset.json knows no groups
-    test = {key: sample for sample in sets.test.samples for key in (sample.group, sample.name)}
-    for pictures in (sets.train, sets.validation):
-        for sample in pictures.samples:
-            if copy := test.get(sample.group) or test.get(sample.name):
-                raise BadInput(
-                    f"{sample.image}: is in the same duplicate group as {copy.image} of the test set;"
-                    " split again with scripts/tools/preprocess_dataset.py"
-                )
-
-
-def _record_datasets(run: Run, sets: Sets) -> None:
-    named = {"train": sets.train, "validation": sets.validation, "test": sets.test}
-    run.directory.update(
-        datasets={
-            key: {"name": pictures.folder.name, "fingerprint": pictures.folder.fingerprint()}
-            for key, pictures in named.items()
-        }
-    )
-
-
 def _parameters(model: nn.Module) -> str:
     return f"{sum(parameter.numel() for parameter in model.parameters()) / 1e6:.1f} M"
 
 
 @dataclass(slots=True)
 class Trainer:
-    """The loop. `step` counts optimizer steps done; the best checkpoint is chosen on val alone."""
+    """The loop; the best checkpoint is chosen on val alone.
+
+    Attributes:
+        step: optimizer steps done; `scored` is the step after which val was scored last.
+        seconds: spent in the loop, over all attempts of a run that was resumed.
+    """
 
     run: Run
     config: TrainConfig
@@ -141,15 +97,21 @@ class Trainer:
     criterion: nn.Module
     sets: Sets
     step: int = 0
+    scored: int = 0
     best: Checkpoint | None = None
     seconds: float = 0.0
     steps_per_epoch: int = field(init=False)
+    optimizer: torch.optim.Optimizer = field(init=False)
     _losses: Tensor = field(init=False)
     _since_point: int = 0
+    _began: float = field(default_factory=time.monotonic)
+    _saved: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         config = self.config
         self.steps_per_epoch = config.steps_per_epoch or math.ceil(len(self.sets.train) / config.batch_size)
+        learned = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(learned, lr=config.learning_rate, weight_decay=config.weight_decay)
         self._losses = torch.zeros((), device=self.hardware.device)
 
     @property
@@ -162,7 +124,7 @@ class Trainer:
         return max(1, math.ceil(self.step / self.steps_per_epoch))
 
     def learn(self) -> None:
-        """Run every step; validates `scoring_per_epoch` times an epoch, the last time at its end."""
+        """Run every step that is left; validates `scoring_per_epoch` times an epoch, the last time at its end."""
         config, run = self.config, self.run
         workers = default_workers(self.hardware.device) if config.num_workers is None else config.num_workers
         loader = training_loader(
@@ -173,39 +135,47 @@ class Trainer:
             augment=config.augment,
             workers=workers,
             pin=self.hardware.device.type == "cuda",
+            start=self.step,
         )
-        learned = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.AdamW(learned, lr=config.learning_rate, weight_decay=config.weight_decay)
-        moments = self._scoring_steps()
         point_every = max(1, self.steps_per_epoch // POINTS_PER_EPOCH)
-        started = time.monotonic()
+        self._began, first = time.monotonic(), self.step
         self.model.train()
+        if self._due and self.scored < self.step:
+            # the break came between a step and the end of its validation
+            self._validate()
         for images, target in loader:
             run.obey(self.save_last)
-            self._learn_batch(images, target, optimizer)
+            if time.monotonic() - self._saved > 60 * config.checkpoint_minutes:
+                self.save_last()
+            self._learn_batch(images, target)
             self.step += 1
             if self.step % point_every == 0:
                 self._point()
-            self._tell(started)
-            if (self.step - 1) % self.steps_per_epoch + 1 in moments:
+            self._tell(first)
+            if self._due:
                 self._validate()
-        self.seconds = time.monotonic() - started
+        self.seconds, self._began = self._spent(), time.monotonic()
 
-    def _learn_batch(self, images: Tensor, target: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    def _spent(self) -> float:
+        return self.seconds + time.monotonic() - self._began
+
+    def _learn_batch(self, images: Tensor, target: Tensor) -> None:
         with self.hardware.autocast():
             logits = self.model(self.hardware.to_input(images))
         loss = self.criterion(logits.float(), target.to(self.hardware.device, non_blocking=True))
-        optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        optimizer.step()
+        self.optimizer.step()
         # summed on the device; `_point` is where the loop waits for it
         self._losses += loss.detach()
         self._since_point += 1
 
-    def _scoring_steps(self) -> set[int]:
-        """Return the steps within an epoch (from 1) after which val is scored."""
+    @property
+    def _due(self) -> bool:
+        """Whether val is to be scored after this step: `scoring_per_epoch` times an epoch, evenly."""
         times = min(self.config.scoring_per_epoch, self.steps_per_epoch)
-        return {math.ceil(self.steps_per_epoch * part / times) for part in range(1, times + 1)}
+        within = self.step - (self.epoch - 1) * self.steps_per_epoch
+        return self.step > 0 and any(within == math.ceil(self.steps_per_epoch * n / times) for n in range(1, times + 1))
 
     def _point(self) -> None:
         """Write the mean training loss since the last point; a loss that is no number ends the run."""
@@ -218,16 +188,17 @@ class Trainer:
         if not math.isfinite(loss):
             raise RunFailed(f"train/loss is {loss} at step {self.step}; lower learning_rate, or set precision: float32")
 
-    def _tell(self, started: float) -> None:
-        seconds = time.monotonic() - started
+    def _tell(self, first: int) -> None:
+        """Tell how far the loop is; speed is measured over the steps since `first`, where this attempt began."""
+        pace = (time.monotonic() - self._began) / (self.step - first)
         self.run.progress(
             self.step,
             self.total,
             force=self.step == self.total,
             epoch=self.epoch,
             epochs=self.config.epochs,
-            images_per_second=round(self.step * self.config.batch_size / seconds, 2),
-            eta_seconds=round(seconds / self.step * (self.total - self.step), 1),
+            images_per_second=round(self.config.batch_size / pace, 2),
+            eta_seconds=round(pace * (self.total - self.step), 1),
             phase="train",
         )
 
@@ -248,13 +219,16 @@ class Trainer:
         if not math.isfinite(loss):
             # the last step broke the weights: binary scores would be numbers all the same
             raise RunFailed(f"val/loss is {loss} at step {self.step}; lower learning_rate, or set precision: float32")
+        self.scored = self.step
         metric = self.config.save_by_metric
         score = values[metric]
-        if self._is_better(score, lower=metric == "loss"):
+        better = self._is_better(score, lower=metric == "loss")
+        if better:
             self.best = replace(self._header(), score=score, metric=metric)
-            save_checkpoint(self.run.directory.best_checkpoint, self.model, self.best)
-            self._tell_checkpoint(self.run.directory.best_checkpoint, score=score)
+        # `last` first: it knows of the new best, and holds the same weights should the break come between the two
         self.save_last()
+        if better:
+            self._save_best()
 
     def _is_better(self, score: float, *, lower: bool) -> bool:
         if math.isnan(score):
@@ -264,10 +238,52 @@ class Trainer:
         return score < self.best.score if lower else score > self.best.score
 
     def save_last(self) -> None:
-        """Write `last`: at every validation, before a pause or stop, and when a person asks."""
-        path = self.run.directory.checkpoints / "last.safetensors"
-        save_checkpoint(path, self.model, self._header())
+        """Write `last`: at every validation, every `checkpoint_minutes`, before a pause or stop, and when asked."""
+        path = self.run.directory.last_checkpoint
+        save_checkpoint(path, self.model, self._header(), self._state())
+        self._saved = time.monotonic()
         self._tell_checkpoint(path)
+
+    def _save_best(self) -> None:
+        assert self.best is not None
+        save_checkpoint(self.run.directory.best_checkpoint, self.model, self.best)
+        self._tell_checkpoint(self.run.directory.best_checkpoint, score=self.best.score)
+
+    def _state(self) -> dict[str, Any]:
+        """Everything beside the weights that decides what the next step does, or what the journal will say."""
+        return {
+            "step": self.step,
+            "scored": self.scored,
+            "seconds": self._spent(),
+            "best": asdict(self.best) if self.best else None,
+            "optimizer": self.optimizer.state_dict(),
+            "generators": generator_states(),
+            "losses": self._losses,
+            "since_point": self._since_point,
+        }
+
+    def restore(self) -> None:
+        """Stand where `last` was written.
+
+        Raises:
+            BadInput: `last` is of another network, or its `best` is gone.
+        """
+        path, best = self.run.directory.last_checkpoint, self.run.directory.best_checkpoint
+        try:
+            state = load_training(self.model, path)
+        except RuntimeError as error:
+            raise BadInput(f"{path}: is of another network than the run's config ({error})".splitlines()[0]) from error
+        self.step, self.scored, self.seconds = state["step"], state["scored"], state["seconds"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._losses.copy_(state["losses"])
+        self._since_point = state["since_point"]
+        self.best = Checkpoint(**state["best"]) if state["best"] else None
+        if self.best and not (best.exists() and read_header(best).step == self.best.step):
+            if self.best.step != self.step:
+                raise BadInput(f"{best}: is missing, and val chose it at step {self.best.step}; launch a new run")
+            self._save_best()
+        self.run.message(f"goes on after step {self.step} of {self.total}")
+        restore_generators(state["generators"])
 
     def _tell_checkpoint(self, path: Path, **fields: float) -> None:
         # relative, because run directories are moved and copied
