@@ -79,6 +79,8 @@ class Hardware:
             _leave_a_core()
         if precision == "auto":
             return cls(chosen, torch.bfloat16 if _native_bfloat16(chosen) else torch.float32)
+        if precision == "float16" and chosen.type != "cuda":
+            raise BadInput(f"precision: float16 needs a CUDA device, not {chosen.type}; set precision: auto")
         return cls(chosen, getattr(torch, precision))
 
     def autocast(self) -> AbstractContextManager[object]:

@@ -6,26 +6,23 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pipeseg.config import CriterionConfig, ModelConfig, TrainConfig
-from pipeseg.data.build import link_or_copy
 from pipeseg.data.loading import training_loader
 from pipeseg.errors import BadInput, RunFailed
 from pipeseg.registry import LOSSES, MODELS, build
 from pipeseg.run import Run
-from pipeseg.training.checkpoint import Checkpoint, load_training, load_weights, read_header, save_checkpoint
+from pipeseg.training.checkpoint import Checkpoint, load_training, read_header, save_checkpoint
 from pipeseg.training.device import Hardware, default_workers, generator_states, restore_generators, seed_everything
-from pipeseg.training.evaluate import evaluate
-from pipeseg.training.results import write_per_image, write_prediction, write_summary
+from pipeseg.training.evaluate import SCORING_BATCH, evaluate
+from pipeseg.training.optim import AveragedWeights, build_optimizer, learning_rate
+from pipeseg.training.report import report
 from pipeseg.training.sets import Sets, load_sets, record_datasets
 
 # points of train/loss per epoch: the only moments when the loop waits for the device
 POINTS_PER_EPOCH = 20
-# test pictures are scored in batches of at least this many: no gradients are kept
-SCORING_BATCH = 8
 
 
 def train(run: Run) -> None:
@@ -54,7 +51,7 @@ def train(run: Run) -> None:
         if run.directory.last_checkpoint.exists():
             trainer.restore()
         trainer.learn()
-        trainer.report()
+        report(trainer)
     except torch.OutOfMemoryError as error:
         raise RunFailed(
             f"out of memory on {hardware.describe()} with batch_size {config.batch_size} at image_size {size};"
@@ -102,16 +99,20 @@ class Trainer:
     seconds: float = 0.0
     steps_per_epoch: int = field(init=False)
     optimizer: torch.optim.Optimizer = field(init=False)
+    scaler: torch.amp.GradScaler = field(init=False)
+    average: AveragedWeights | None = field(init=False)
     _losses: Tensor = field(init=False)
     _since_point: int = 0
+    _waited: int = 0
     _began: float = field(default_factory=time.monotonic)
     _saved: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         config = self.config
         self.steps_per_epoch = config.steps_per_epoch or math.ceil(len(self.sets.train) / config.batch_size)
-        learned = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(learned, lr=config.learning_rate, weight_decay=config.weight_decay)
+        self.optimizer = build_optimizer(config, self.model)
+        self.scaler = torch.amp.GradScaler(self.hardware.device.type, enabled=self.hardware.dtype == torch.float16)
+        self.average = AveragedWeights(self.model, config.ema_decay) if config.ema_decay else None
         self._losses = torch.zeros((), device=self.hardware.device)
 
     @property
@@ -143,7 +144,7 @@ class Trainer:
         if self._due and self.scored < self.step:
             # the break came between a step and the end of its validation
             self._validate()
-        for images, target in loader:
+        for images, target in () if self._is_over() else loader:
             run.obey(self.save_last)
             if time.monotonic() - self._saved > 60 * config.checkpoint_minutes:
                 self.save_last()
@@ -154,20 +155,45 @@ class Trainer:
             self._tell(first)
             if self._due:
                 self._validate()
+                if self._is_over():
+                    break
         self.seconds, self._began = self._spent(), time.monotonic()
+
+    def _is_over(self) -> bool:
+        """Whether `early_stop` says that waiting for a better score is enough."""
+        patience = self.config.early_stop
+        over = patience is not None and self._waited >= patience
+        if over:
+            self.run.message(f"no better val/{self.config.save_by_metric} in {self._waited} validations: early stop")
+        return over
 
     def _spent(self) -> float:
         return self.seconds + time.monotonic() - self._began
 
     def _learn_batch(self, images: Tensor, target: Tensor) -> None:
-        with self.hardware.autocast():
-            logits = self.model(self.hardware.to_input(images))
-        loss = self.criterion(logits.float(), target.to(self.hardware.device, non_blocking=True))
+        """Do one optimizer step; micro-batches add up to the gradient of the whole batch."""
+        config, device = self.config, self.hardware.device
+        rate = learning_rate(config, self.step, self.total)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
-        # summed on the device; `_point` is where the loop waits for it
-        self._losses += loss.detach()
+        micro = config.micro_batch or len(images)
+        for some_images, some_target in zip(images.split(micro), target.split(micro), strict=True):
+            with self.hardware.autocast():
+                logits = self.model(self.hardware.to_input(some_images))
+            loss = self.criterion(logits.float(), some_target.to(device, non_blocking=True))
+            # a loss is the mean over its pictures
+            loss = loss * (len(some_images) / len(images))
+            self.scaler.scale(loss).backward()
+            # summed on the device; `_point` is where the loop waits for it
+            self._losses += loss.detach()
+        if config.clip_norm is not None:
+            self.scaler.unscale_(self.optimizer)
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.average:
+            self.average.update()
         self._since_point += 1
 
     @property
@@ -184,7 +210,8 @@ class Trainer:
         loss = self._losses.item() / self._since_point
         self._losses.zero_()
         self._since_point = 0
-        self.run.metrics({"train/loss": loss}, step=self.step, epoch=self.epoch)
+        rate = self.optimizer.param_groups[0]["lr"]
+        self.run.metrics({"train/loss": loss, "train/learning_rate": rate}, step=self.step, epoch=self.epoch)
         if not math.isfinite(loss):
             raise RunFailed(f"train/loss is {loss} at step {self.step}; lower learning_rate, or set precision: float32")
 
@@ -202,10 +229,15 @@ class Trainer:
             phase="train",
         )
 
+    @property
+    def _scored_model(self) -> nn.Module:
+        """The weights that are scored and kept as the best."""
+        return self.average.model if self.average else self.model
+
     def _validate(self) -> None:
         self._point()
         scores, loss = evaluate(
-            self.model,
+            self._scored_model,
             self.sets.validation,
             self.hardware,
             batch_size=max(self.config.batch_size, SCORING_BATCH),
@@ -223,6 +255,7 @@ class Trainer:
         metric = self.config.save_by_metric
         score = values[metric]
         better = self._is_better(score, lower=metric == "loss")
+        self._waited = 0 if better else self._waited + 1
         if better:
             self.best = replace(self._header(), score=score, metric=metric)
         # `last` first: it knows of the new best, and holds the same weights should the break come between the two
@@ -246,7 +279,7 @@ class Trainer:
 
     def _save_best(self) -> None:
         assert self.best is not None
-        save_checkpoint(self.run.directory.best_checkpoint, self.model, self.best)
+        save_checkpoint(self.run.directory.best_checkpoint, self._scored_model, self.best)
         self._tell_checkpoint(self.run.directory.best_checkpoint, score=self.best.score)
 
     def _state(self) -> dict[str, Any]:
@@ -256,7 +289,10 @@ class Trainer:
             "scored": self.scored,
             "seconds": self._spent(),
             "best": asdict(self.best) if self.best else None,
+            "waited": self._waited,
             "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "average": self.average.state() if self.average else None,
             "generators": generator_states(),
             "losses": self._losses,
             "since_point": self._since_point,
@@ -274,7 +310,11 @@ class Trainer:
         except RuntimeError as error:
             raise BadInput(f"{path}: is of another network than the run's config ({error})".splitlines()[0]) from error
         self.step, self.scored, self.seconds = state["step"], state["scored"], state["seconds"]
+        self._waited = state["waited"]
         self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        if self.average:
+            self.average.restore(state["average"])
         self._losses.copy_(state["losses"])
         self._since_point = state["since_point"]
         self.best = Checkpoint(**state["best"]) if state["best"] else None
@@ -302,65 +342,3 @@ class Trainer:
             defect_class=self.config.defect_class,
             run_id=self.run.directory.run_id,
         )
-
-    def report(self) -> None:
-        """Score the best checkpoint on the test set, once, and write `results/`."""
-        if self.best is None:
-            raise RunFailed(f"val/{self.config.save_by_metric} was never a number, so no checkpoint could be chosen")
-        load_weights(self.model, self.run.directory.best_checkpoint)
-        run, test, results = self.run, self.sets.test, self.run.directory.results
-        drawn = _spread(len(test), self.config.visualization_samples)
-        sizes: list[tuple[int, int]] = []
-
-        def see(index: int, mask: np.ndarray, probability: Tensor) -> None:
-            sizes.append((mask.shape[0], mask.shape[1]))
-            if index in drawn:
-                predicted = (probability >= self.config.threshold).cpu().numpy()
-                write_prediction(results / "predictions", test.samples[index], mask, predicted)
-
-        def between(done: int, total: int) -> None:
-            run.progress(done, total, phase="test")
-            run.obey(lambda: None)
-
-        scores, loss = evaluate(
-            self.model,
-            test,
-            self.hardware,
-            batch_size=max(self.config.batch_size, SCORING_BATCH),
-            soft=self.config.evaluation_metrics == "soft",
-            threshold=self.config.threshold,
-            criterion=self.criterion,
-            between=between,
-            see=see,
-        )
-        values = {"loss": loss, **scores.summary()}
-        write_per_image(results / "per_image.csv", test.samples, sizes, scores)
-        write_summary(results / "summary.json", self._summary(values))
-        self._keep_model()
-        run.metrics({f"test/{name}": value for name, value in values.items()}, step=self.step, epoch=self.epoch)
-        run.progress(self.step, self.total, force=True, epoch=self.epoch, epochs=self.config.epochs, phase="done")
-        run.message(f"test/iou {values['iou']:.4f} on {len(test)} pictures, checkpoint of epoch {self.best.epoch}")
-
-    def _keep_model(self) -> None:
-        """Put the chosen weights into MODELS_DIR as well: they stay when the run directory is cleared away."""
-        models = self.run.settings.models_dir
-        models.mkdir(parents=True, exist_ok=True)
-        link_or_copy(self.run.directory.best_checkpoint, models / f"{self.run.directory.run_id}.safetensors")
-
-    def _summary(self, values: dict[str, float]) -> dict[str, Any]:
-        best = self.best
-        assert best is not None
-        return {
-            "test": values,
-            "best": {"epoch": best.epoch, "step": best.step, "score": best.score, "metric": f"val/{best.metric}"},
-            "total_steps": self.step,
-            "images": len(self.sets.test),
-            "threshold": self.config.threshold,
-            "test_fingerprint": self.run.directory.read_info()["datasets"]["test"]["fingerprint"],
-            "train_seconds": round(self.seconds, 1),
-        }
-
-
-def _spread(count: int, wanted: int) -> set[int]:
-    """Return up to `wanted` indices spread evenly over `count` pictures: the same ones in every run of a test set."""
-    return set(np.linspace(0, count - 1, min(count, wanted), dtype=int).tolist()) if wanted else set()

@@ -143,6 +143,25 @@ def test_stopped_in_the_middle_of_a_validation(tiny, whole, monkeypatch):
     same(run, whole)
 
 
+def test_average_schedule_and_early_stop_go_on_as_well(tiny):
+    changes = {
+        **LONG,
+        "optimizer": {"name": "SGD", "args": {"momentum": 0.9}},
+        "schedule": "cosine",
+        "warmup_steps": 3,
+        "clip_norm": 1.0,
+        "ema_decay": 0.9,
+        "micro_batch": 2,
+        "early_stop": 3,
+    }
+    unbroken, run = tiny.train(**changes), tiny.run(**changes)
+    run.observers.append(stop_at(run, 5))
+    with pytest.raises(StopRequested):
+        train(run)
+    train(again(run))
+    same(run, unbroken)
+
+
 @pytest.mark.slow
 def test_loader_processes_change_nothing(tiny, whole):
     run = tiny.run(**LONG, num_workers=2)
@@ -160,7 +179,7 @@ def test_a_run_that_was_killed_while_it_reported(tiny, whole, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch, pytest.raises(OSError):
-        patch.setattr(Trainer, "report", full_disk)
+        patch.setattr("pipeseg.training.loop.report", full_disk)
         train(run)
     train(again(run))
     same(run, whole)
