@@ -128,7 +128,15 @@ ACTIONS = (
         f"{_CLI} verify NAME",
         ("data",),
     ),
-    Action("pause", ("p",), "Pause", "Pause the run, or let it go on", "Run", f"{_CLI} pause|resume RUN", _RUN_PANES),
+    Action(
+        "pause",
+        ("p",),
+        "Pause",
+        "Pause the run, or let it go on; also one that was stopped, failed or killed",
+        "Run",
+        f"{_CLI} pause|resume RUN",
+        _RUN_PANES,
+    ),
     Action("checkpoint", ("c",), "Checkpoint", "Save a checkpoint now", "Run", f"{_CLI} checkpoint RUN", _RUN_PANES),
     Action(
         "stop",

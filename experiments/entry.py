@@ -1,7 +1,8 @@
 """What `experiment.py` calls: reads the command line, prepares the run, does the work, says how it ended.
 
 Two callers: a person or a job script (`experiment.py --set epochs=2`), where this process is the run; and the
-supervisor of a launched run (`experiment.py --run RUN_DIR`), where the run directory is there already.
+supervisor of a launched run (`experiment.py --run RUN_DIR`), where the run directory is there already. A person can go
+on with a run that was broken off as well (`experiment.py --resume RUN`).
 """
 
 import contextlib
@@ -41,8 +42,14 @@ def main(script: str, work: Work) -> None:
         dry_run: Annotated[
             bool, typer.Option("--dry-run", help="Print config, inputs and outputs; do nothing.")
         ] = False,
+        resume: Annotated[
+            str | None,
+            typer.Option(metavar="RUN", help="Go on with a run that was stopped or killed: its id, or latest."),
+        ] = None,
         run: Annotated[Path | None, typer.Option(hidden=True)] = None,
     ) -> None:
+        if resume is not None:
+            raise typer.Exit(_resume(folder, work, resume, bool(overrides or name or dry_run)))
         raise typer.Exit(_command(folder, work, overrides or [], name, dry_run, run))
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -75,6 +82,21 @@ def _command(folder: Path, work: Work, overrides: list[str], name: str | None, d
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2
+    return Host(settings, directory, attended=True).execute(work)
+
+
+def _resume(folder: Path, work: Work, text: str, changed: bool) -> int:
+    from experiments.launcher import reopen
+    from experiments.runs import find_run
+
+    settings = Settings.load()
+    if changed:
+        raise BadInput("--resume: a run goes on with the config and the name that it began with; leave the others out")
+    directory = find_run(settings, text)
+    experiment = _experiment_name(folder, settings)
+    if (owner := directory.read_info().get("experiment")) != experiment:
+        raise BadInput(f"--resume: {directory.run_id} is a run of {owner}; resume it with that experiment's script")
+    reopen(settings, directory)
     return Host(settings, directory, attended=True).execute(work)
 
 

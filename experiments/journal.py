@@ -53,6 +53,9 @@ class Journal:
                 self.status, self.status_time = event.get("status"), number(event.get("time"))
                 if self.status == "running" and self.started is None:
                     self.started = self.status_time
+                if self.status == "starting":
+                    # another attempt of a run that had ended: its error is history
+                    self.error = None
             case "checkpoint":
                 self.checkpoints += 1
             case "error":

@@ -8,15 +8,16 @@ import time
 from collections.abc import Callable, Iterable
 
 from experiments.folders import Experiment, find_experiment
-from experiments.processes import detached, started_at
+from experiments.processes import detached, started_at, this_host
 from experiments.run_view import RunView, has_process
 from experiments.runs import run_status, view
 from pipeseg.errors import BadInput, os_error_sentence
-from pipeseg.events import Event, LineReader
+from pipeseg.events import Event, LineReader, append_event
 from pipeseg.run_directory import RunDirectory, write_atomically
 from pipeseg.settings import Settings
 
 POLL_SECONDS = 0.1
+ENDING_SECONDS = 20.0
 
 _started: list[subprocess.Popen] = []
 
@@ -111,6 +112,59 @@ def launch(
     directory = prepare(settings, experiment, overrides, name)
     start(settings, directory)
     return directory
+
+
+def reopen(settings: Settings, directory: RunDirectory) -> None:
+    """Make a training that was stopped, failed, was killed or got lost ready to go on; no process is started.
+
+    It goes on in the same directory and the same MLflow run, from its `last` checkpoint, with the config it began with.
+
+    Raises:
+        BadInput: the run works, has finished, is no training, or its datasets are gone; nothing was changed.
+    """
+    from experiments.preflight import check_datasets
+    from experiments.provenance import read_git
+    from pipeseg.config import TrainConfig, load_config
+
+    now = view(directory)
+    if now.is_active:
+        raise BadInput(f"{directory.run_id}: is {now.status} already; `logs {directory.run_id} -f` follows it")
+    if now.status == "finished":
+        raise BadInput(f"{directory.run_id}: has finished, nothing is left to do; launch {now.experiment} for another")
+    config, _ = load_config(directory.config_file)
+    if not isinstance(config, TrainConfig):
+        raise BadInput(f"{directory.run_id}: only a training can go on where it was; launch {now.experiment} again")
+    if problems := check_datasets(settings, config):
+        raise BadInput("; ".join(problems))
+    # between the last word of a run and its exit.json lie some milliseconds; they must not fall into the next attempt
+    deadline = time.monotonic() + ENDING_SECONDS
+    while not has_ended(directory):
+        if time.monotonic() > deadline:
+            raise BadInput(f"{directory.run_id}: its process {now.info.get('pid')} does not end; end it first")
+        time.sleep(POLL_SECONDS)
+    git, info = read_git(settings.root), directory.read_info()
+    try:
+        directory.reopen(
+            host=this_host(),
+            git_commit=git.commit,
+            git_dirty=git.dirty,
+            # until there is a supervisor, whoever starts it answers for the run
+            supervisor_pid=os.getpid(),
+            supervisor_started=started_at(os.getpid()),
+            upload="off" if info.get("upload") == "off" else "pending",
+        )
+        append_event(directory.events_file, "status", sync=True, status="starting")
+        if git.commit != info.get("git_commit"):
+            text = f"the code has changed since the run began: commit {info.get('git_commit')}, now {git.commit}"
+            append_event(directory.events_file, "warning", text=text)
+    except OSError as error:
+        raise BadInput(os_error_sentence(error)) from error
+
+
+def resume(settings: Settings, directory: RunDirectory) -> None:
+    """Let an ended training go on in the background; see `reopen` and `start`."""
+    reopen(settings, directory)
+    start(settings, directory)
 
 
 def wait(

@@ -19,7 +19,7 @@ EARLY_ARTIFACTS = ("config.yaml", "git.diff")
 # keys in which runs of one recipe may differ: side and seed, what they learn from, and the machine
 _NOT_RECIPE = {
     *("stage", "seed", "train_dataset", "validation_dataset", "experiment_name", "track_experiment"),
-    *("device", "num_workers", "visualization_samples"),
+    *("device", "num_workers", "visualization_samples", "checkpoint_minutes"),
 }
 
 _FORBIDDEN = re.compile(r"[^\w./ -]")

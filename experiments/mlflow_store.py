@@ -146,6 +146,9 @@ class TrackingStore:
             if run.info.lifecycle_stage == "deleted":
                 raise RunDeleted(f"{run_id} was deleted in MLflow; restore it there to upload it again")
             self.experiment_id, self.mlflow_run_id = run.info.experiment_id, run.info.run_id
+            if run.info.status != "RUNNING":
+                # it had ended, and goes on
+                self.client.update_run(self.mlflow_run_id, status="RUNNING")
             self.set_tags(tags)
         return self.experiment_id, self.mlflow_run_id
 

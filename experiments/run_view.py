@@ -61,6 +61,11 @@ class RunView:
         return self.status in ACTIVE
 
     @property
+    def can_go_on(self) -> bool:
+        """Whether it stands still before its end: paused, or broken off."""
+        return self.status in ("paused", "stopped", "failed", "lost")
+
+    @property
     def name(self) -> str | None:
         """What the person called it, if anything."""
         return self.info.get("name")

@@ -21,6 +21,7 @@ from pipeseg.events import LineReader, append_event
 from pipeseg.run_directory import RunDirectory, read_json, write_json
 
 POLL_SECONDS = 0.5
+PATIENCE_SECONDS = 120.0
 RETRY_SECONDS = (1, 2, 4, 8, 16, 30)
 
 
@@ -205,12 +206,22 @@ class Uploader:
         write_json(self.state_file, asdict(self.state))
 
 
-def upload(directory: RunDirectory, tracking_uri: str, stop: threading.Event, grace: float = GRACE_SECONDS) -> int:
-    """Upload one run unless its config says no or another process is at it; return the exit code."""
+def upload(
+    directory: RunDirectory,
+    tracking_uri: str,
+    stop: threading.Event,
+    grace: float = GRACE_SECONDS,
+    patience: float = 0,
+) -> int:
+    """Upload one run unless its config says no or another process is at it; return the exit code.
+
+    Args:
+        patience: seconds to wait for that other process: the one that followed the last attempt of a resumed run.
+    """
     from filelock import FileLock, Timeout
 
     try:
-        with FileLock(directory.path / ".upload.lock", timeout=0):
+        with FileLock(directory.path / ".upload.lock", timeout=patience):
             return Uploader(directory, tracking_uri, stop, grace).follow()
     except Timeout:
         _say(f"{directory.run_id} is being uploaded by another process")
@@ -249,7 +260,8 @@ def main(arguments: list[str]) -> int:
     if hasattr(os, "nice"):
         os.nice(10)
     try:
-        return upload(directory, info.get("tracking_uri") or Settings.load().tracking_uri, stop)
+        uri = info.get("tracking_uri") or Settings.load().tracking_uri
+        return upload(directory, uri, stop, patience=PATIENCE_SECONDS if info.get("attempts") else 0)
     except BadInput as error:
         _say(error)
         return 2

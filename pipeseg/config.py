@@ -79,6 +79,13 @@ class CriterionConfig(Section):
     )
 
 
+class OptimizerConfig(Section):
+    name: Literal["AdamW", "Adam", "NAdam", "RAdam", "RMSprop", "SGD"] = Field(
+        "AdamW", description="optimizer of torch.optim"
+    )
+    args: dict[str, Any] = Field(default_factory=dict, description="arguments of the optimizer: momentum, betas, ...")
+
+
 class RefinerConfig(Section):
     name: Annotated[str, _known(REFINERS, "refiner")] = Field("original", description="how box masks are sharpened")
     args: dict[str, Any] = Field(default_factory=dict, description="arguments of the refiner")
@@ -140,19 +147,35 @@ class TrainConfig(_Experiment):
     steps_per_epoch: int | None = Field(
         None, ge=1, description="optimizer steps per epoch; null = one pass over the data"
     )
-    learning_rate: float = Field(1e-4, gt=0, le=10, description="AdamW learning rate")
-    weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False, description="AdamW decoupled weight decay")
-    batch_size: int = Field(2, ge=1, description="pictures per step")
+    optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig)
+    learning_rate: float = Field(1e-4, gt=0, le=10, description="learning rate, at its peak")
+    schedule: Literal["constant", "cosine", "linear", "poly"] = Field(
+        "constant", description="what becomes of the rate after the warm-up; all but constant end at 0"
+    )
+    warmup_steps: int = Field(0, ge=0, description="optimizer steps in which the rate rises to learning_rate")
+    weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False, description="decay of weights, not of biases or norms")
+    clip_norm: float | None = Field(None, gt=0, description="longest gradient, all weights together; null = any")
+    ema_decay: float | None = Field(
+        None, gt=0, lt=1, description="score and keep a moving average of the weights, e.g. 0.999; null = the weights"
+    )
+    early_stop: int | None = Field(None, ge=1, description="end after so many validations without a better score")
+    batch_size: int = Field(2, ge=1, description="pictures per optimizer step")
+    micro_batch: int | None = Field(
+        None, ge=1, description="pictures at once on the device, gradients are added up; null = batch_size"
+    )
     augment: bool = Field(True, description="random flips, shifts and light on training pictures")
     criterion: CriterionConfig = Field(default_factory=CriterionConfig)
     scoring_per_epoch: int = Field(1, ge=1, description="validations per epoch")
     save_by_metric: Annotated[
         Literal["iou", "dice", "precision", "recall", "specificity", "loss"], BeforeValidator(_metric)
     ] = Field("iou", description="validation metric that chooses the best checkpoint")
+    checkpoint_minutes: float = Field(
+        10, gt=0, description="`last` is also saved every so many minutes; a killed run goes on from it"
+    )
     visualization_samples: int = Field(30, ge=0, description="prediction pictures kept from the test set")
     device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:N or mps")
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="auto = bfloat16 where the device has it"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto = bfloat16 where the device has it; float16 needs CUDA"
     )
     num_workers: int | None = Field(None, ge=0, description="loader processes; null = chosen by the machine")
 

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pipeseg.config import Config
 from pipeseg.errors import StopRequested
-from pipeseg.events import Event, LineReader, append_event
+from pipeseg.events import Event, LineReader, append_event, read_events
 from pipeseg.run_directory import RunDirectory
 from pipeseg.settings import Settings
 
@@ -29,10 +30,12 @@ class Run:
     observers: list[Callable[[Event], None]] = field(default_factory=list)
     stop_asked: bool = False
     _control: LineReader = field(init=False)
+    _recorded: dict[str, int] = field(init=False)
     _last_progress: float = 0.0
 
     def __post_init__(self) -> None:
         self._control = LineReader(self.directory.control_file)
+        self._recorded = _recorded_steps(self.directory.events_file)
 
     def emit(self, kind: str, /, *, sync: bool = False, **fields: Any) -> None:
         event = append_event(self.directory.events_file, kind, sync=sync, **fields)
@@ -51,8 +54,14 @@ class Run:
         self.emit("warning", text=text)
 
     def metrics(self, values: dict[str, float], *, step: int, epoch: int) -> None:
-        """Record `values` at the end of optimizer step `step` (counted from 1) in `epoch` (counted from 1)."""
-        self.emit("metrics", step=step, epoch=epoch, values=values)
+        """Record `values` at the end of optimizer step `step` (counted from 1) in `epoch` (counted from 1).
+
+        A run that was killed and goes on takes the steps after its last checkpoint again: what an earlier attempt has
+        recorded is not written twice.
+        """
+        new = {name: value for name, value in values.items() if step > self._recorded.get(name, 0)}
+        if new:
+            self.emit("metrics", step=step, epoch=epoch, values=new)
 
     def progress(self, step: int, total: int, *, force: bool = False, **fields: Any) -> None:
         """Tell how far the work is, at most twice a second: `step` of `total`, and what else a screen shows."""
@@ -91,3 +100,12 @@ class Run:
             if not paused:
                 return
             time.sleep(PAUSE_POLL_SECONDS)
+
+
+def _recorded_steps(journal: Path) -> dict[str, int]:
+    """Return metric -> the last step that a journal holds of it."""
+    steps: dict[str, int] = {}
+    for event in read_events(journal):
+        if event.get("kind") == "metrics":
+            steps.update(dict.fromkeys(event["values"], event["step"]))
+    return steps

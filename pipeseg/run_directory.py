@@ -51,6 +51,10 @@ class RunDirectory:
         return self.path / "checkpoints"
 
     @property
+    def last_checkpoint(self) -> Path:
+        return self.checkpoints / "last.safetensors"
+
+    @property
     def best_checkpoint(self) -> Path:
         return self.checkpoints / "best.safetensors"
 
@@ -98,6 +102,20 @@ class RunDirectory:
             info = {**self.read_info(), **changes}
             write_json(self.info_file, info)
         return info
+
+    def reopen(self, **changes: Any) -> None:
+        """Make an ended run ready for another attempt: how this one ended goes to `attempts` of `run.json`.
+
+        Args:
+            changes: of `run.json`, in the same write.
+        """
+        info = self.read_info()
+        ended = {key: info.get(key) for key in ("host", "pid", "pid_started", "git_commit", "git_dirty")}
+        attempts = [*info.get("attempts", []), {**ended, "exit": self.read_exit()}]
+        # what was asked of the last attempt is done
+        write_atomically(self.control_file, "")
+        self.update(**{"status": "starting", "attempts": attempts, "pid": None, "pid_started": None, **changes})
+        self.exit_file.unlink(missing_ok=True)
 
     def write_exit(self, code: int | None, signal: str | None = None) -> None:
         """Record how the process ended: an exit code, or the name of the signal that killed it."""

@@ -109,7 +109,7 @@ class Frame(App[None]):
         pane, run, width = "experiments" if self.is_on_list else self.pane, self.current_run, self.size.width
         subject = " · ".join(part for part in (self.selected, run.status if run else None) if part)
         self.part(TitleBar).show(pane, subject, width)
-        self.part(KeyBar).show(pane, width, paused=bool(run and run.status == "paused"))
+        self.part(KeyBar).show(pane, width, waits=bool(run and run.can_go_on))
         unsaved = self.part("#config").unsaved if self.furnished else set()
         grouped = reading.by_experiment(self.runs) if self.runs is not None else None
         self.part(ExperimentList).show(self.experiments, grouped, unsaved)

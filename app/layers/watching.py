@@ -75,7 +75,17 @@ class Watching(Frame):
 
     def action_pause(self) -> None:
         run = self.current_run
-        self._ask_run("resume" if run and run.status == "paused" else "pause")
+        if run and run.can_go_on and not run.is_active:
+            self._go_on(run)
+        else:
+            self._ask_run("resume" if run and run.can_go_on else "pause")
+
+    @work(thread=True, group="send", exit_on_error=False)
+    def _go_on(self, run: "RunView") -> None:
+        from experiments.launcher import resume
+
+        resume(self.settings, run.directory)
+        self.post_message(messages.Asked(run.run_id, "resume"))
 
     def action_checkpoint(self) -> None:
         self._ask_run("checkpoint")

@@ -27,13 +27,13 @@ class TitleBar(Static):
 class KeyBar(Static):
     """As many keys as fit, the most particular first; help always."""
 
-    def show(self, pane: str, room: int, *, paused: bool = False) -> None:
+    def show(self, pane: str, room: int, *, waits: bool = False) -> None:
         help_entry = self._entry("?", "help", "Help")
         line, space = Content(""), room - help_entry.cell_length
         for action in footer_actions(pane):
             if action.name == "help":
                 continue
-            label = "Resume" if action.name == "pause" and paused else action.label
+            label = "Resume" if action.name == "pause" and waits else action.label
             entry = self._entry(readable_key(action.keys[0]), action.name, label)
             if line.cell_length + entry.cell_length > space:
                 break

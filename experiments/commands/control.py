@@ -1,10 +1,10 @@
-"""pause, resume, checkpoint and stop: asking a run that works."""
+"""pause, resume, checkpoint and stop: asking a run that works; `resume` also lets one that was broken off go on."""
 
 from typing import Annotated
 
 import typer
 
-from experiments.commands.output import RunText, note
+from experiments.commands.output import RunText, follow, note
 
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until the run has answered.")]
 
@@ -15,8 +15,20 @@ def pause(run: RunText, wait: Wait = False) -> None:
 
 
 def resume(run: RunText, wait: Wait = False) -> None:
-    """Let a paused run go on."""
-    _ask(run, "resume", wait)
+    """Let a paused run go on, or one that was stopped, failed or killed from its last checkpoint."""
+    from experiments import launcher, runs
+    from pipeseg.settings import Settings
+
+    settings = Settings.load()
+    directory = runs.find_run(settings, run)
+    if runs.view(directory).is_active:
+        _ask(run, "resume", wait)
+        return
+    launcher.resume(settings, directory)
+    print(directory.run_id, flush=True)
+    if wait:
+        raise typer.Exit(follow(directory))
+    note(f"goes on; follow it with `python -m experiments logs -f {directory.run_id}`")
 
 
 def checkpoint(run: RunText, wait: Wait = False) -> None:

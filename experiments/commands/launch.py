@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from experiments.commands.output import Overrides, note
+from experiments.commands.output import Overrides, follow, note
 
 
 def launch(
@@ -15,7 +15,6 @@ def launch(
 ) -> None:
     """Start a run in the background and print its id."""
     from experiments import launcher
-    from experiments.narration import Narrator
     from pipeseg.settings import Settings
 
     directory = launcher.launch(Settings.load(), experiment, overrides or [], name)
@@ -25,18 +24,4 @@ def launch(
     if not wait:
         note(f"started; follow it with `python -m experiments logs -f {directory.run_id}`")
         return
-    narrator = Narrator()
-
-    def tell(event: dict) -> None:
-        if line := narrator.line(event):
-            note(line)
-
-    try:
-        code = launcher.wait(directory, tell)
-        launcher.await_upload(directory)
-    except KeyboardInterrupt:
-        note(f"detached; the run goes on, stop it with `python -m experiments stop {directory.run_id}`")
-        raise typer.Exit(130) from None
-    if code not in (0, 130):
-        note(f"{directory.run_id} ended with code {code}; its log is {directory.log_file}")
-    raise typer.Exit(code)
+    raise typer.Exit(follow(directory))

@@ -14,6 +14,7 @@ from experiments.narration import STATUS_GLYPHS
 if TYPE_CHECKING:
     from experiments.folders import Experiment
     from experiments.runs import RunView
+    from pipeseg.run_directory import RunDirectory
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout instead of a table.")]
 Overrides = Annotated[
@@ -131,3 +132,25 @@ def _standard(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_standard(entry) for entry in value]
     return value if isinstance(value, (str, int, bool, type(None))) else str(value)
+
+
+def follow(directory: "RunDirectory") -> int:
+    """Tell on stderr what a run does until its end and MLflow has it; return its exit code, 130 after Ctrl-C."""
+    from experiments import launcher
+    from experiments.narration import Narrator
+
+    narrator = Narrator()
+
+    def tell(event: dict) -> None:
+        if line := narrator.line(event):
+            note(line)
+
+    try:
+        code = launcher.wait(directory, tell)
+        launcher.await_upload(directory)
+    except KeyboardInterrupt:
+        note(f"detached; the run goes on, stop it with `python -m experiments stop {directory.run_id}`")
+        return 130
+    if code not in (0, 130):
+        note(f"{directory.run_id} ended with code {code}; its log is {directory.log_file}")
+    return code

@@ -89,15 +89,20 @@ class _Drawn(Dataset):
 
 @dataclass(frozen=True, slots=True)
 class DrawOrder:
-    """Yields `steps` batches of (index, draw): permutations of the set put end to end, so that every batch is full."""
+    """Yields a batch of (index, draw) for each step from `start` to `steps`.
+
+    Permutations of the set are put end to end, so that every batch is full. A step's batch depends on seed and step
+    only: a training that goes on from a checkpoint draws what it would have drawn.
+    """
 
     count: int
     batch_size: int
     steps: int
     seed: int
+    start: int = 0
 
     def __len__(self) -> int:
-        return self.steps
+        return self.steps - self.start
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         generator = torch.Generator().manual_seed(self.seed)
@@ -106,17 +111,27 @@ class DrawOrder:
             while len(order) < self.batch_size:
                 order += torch.randperm(self.count, generator=generator).tolist()
             batch, order = order[: self.batch_size], order[self.batch_size :]
-            yield [(index, step * self.batch_size + offset) for offset, index in enumerate(batch)]
+            if step >= self.start:
+                yield [(index, step * self.batch_size + offset) for offset, index in enumerate(batch)]
 
 
 def training_loader(
-    pictures: Pictures, *, batch_size: int, steps: int, seed: int, augment: bool, workers: int, pin: bool
+    pictures: Pictures,
+    *,
+    batch_size: int,
+    steps: int,
+    seed: int,
+    augment: bool,
+    workers: int,
+    pin: bool,
+    start: int = 0,
 ) -> DataLoader:
-    """Return a loader over all `steps` of a run: one iterator, so that no epoch starts by waiting."""
+    """Return a loader over the steps of a run from `start` on: one iterator, so that no epoch starts by waiting."""
     return DataLoader(
         _Drawn(pictures, Augmenter(seed) if augment else None),
-        batch_sampler=DrawOrder(len(pictures), batch_size, steps, seed),
+        batch_sampler=DrawOrder(len(pictures), batch_size, steps, seed, start),
         num_workers=workers,
+        generator=_own_generator(),
         pin_memory=pin,
         worker_init_fn=_one_thread if workers else None,
     )
@@ -128,7 +143,14 @@ def scoring_loader(pictures: Pictures, *, batch_size: int) -> DataLoader:
     return DataLoader(
         _Drawn(pictures, None),
         batch_sampler=[keys[start : start + batch_size] for start in range(0, len(keys), batch_size)],
+        generator=_own_generator(),
     )
+
+
+def _own_generator() -> torch.Generator:
+    # every new iterator draws a number for its workers; from torch's own generator it would change what dropout draws,
+    # by how often a run was scored or resumed
+    return torch.Generator()
 
 
 def _one_thread(_: int) -> None:

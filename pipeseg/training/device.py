@@ -5,6 +5,7 @@ import random
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +27,27 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
     # warn only: a few upsampling kernels have no deterministic twin on CUDA
     torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def generator_states() -> dict[str, Any]:
+    """Return where every generator stands, in tensors, numbers, lists and tuples."""
+    name, keys, *rest = np.random.get_state()
+    return {
+        "python": random.getstate(),
+        "numpy": (name, torch.from_numpy(keys.astype(np.int64)), *rest),
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def restore_generators(states: dict[str, Any]) -> None:
+    """Put every generator where `generator_states` found it; those of GPUs that are not here are left out."""
+    random.setstate(states["python"])
+    name, keys, *rest = states["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
+    torch.set_rng_state(states["torch"])
+    for index, state in enumerate(states["cuda"][: torch.cuda.device_count()]):
+        torch.cuda.set_rng_state(state, index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +79,8 @@ class Hardware:
             _leave_a_core()
         if precision == "auto":
             return cls(chosen, torch.bfloat16 if _native_bfloat16(chosen) else torch.float32)
+        if precision == "float16" and chosen.type != "cuda":
+            raise BadInput(f"precision: float16 needs a CUDA device, not {chosen.type}; set precision: auto")
         return cls(chosen, getattr(torch, precision))
 
     def autocast(self) -> AbstractContextManager[object]:

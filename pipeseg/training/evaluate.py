@@ -12,6 +12,9 @@ from pipeseg.data.pictures import read_mask
 from pipeseg.metrics import Scores, count_overlap
 from pipeseg.training.device import Hardware
 
+# pictures are scored in batches of at least this many: no gradients are kept
+SCORING_BATCH = 8
+
 
 def predict(
     model: nn.Module, pictures: Pictures, hardware: Hardware, batch_size: int

@@ -2,34 +2,34 @@
 
 import math
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pipeseg.config import CriterionConfig, ModelConfig, TrainConfig
-from pipeseg.data.build import link_or_copy
-from pipeseg.data.folder import DatasetFolder
-from pipeseg.data.loading import Pictures, training_loader
+from pipeseg.data.loading import training_loader
 from pipeseg.errors import BadInput, RunFailed
 from pipeseg.registry import LOSSES, MODELS, build
 from pipeseg.run import Run
-from pipeseg.training.checkpoint import Checkpoint, load_weights, save_checkpoint
-from pipeseg.training.device import Hardware, default_workers, seed_everything
-from pipeseg.training.evaluate import evaluate
-from pipeseg.training.results import write_per_image, write_prediction, write_summary
+from pipeseg.training.checkpoint import Checkpoint, load_training, read_header, save_checkpoint
+from pipeseg.training.device import Hardware, default_workers, generator_states, restore_generators, seed_everything
+from pipeseg.training.evaluate import SCORING_BATCH, evaluate
+from pipeseg.training.optim import AveragedWeights, build_optimizer, learning_rate
+from pipeseg.training.report import report
+from pipeseg.training.sets import Sets, load_sets, record_datasets
 
 # points of train/loss per epoch: the only moments when the loop waits for the device
 POINTS_PER_EPOCH = 20
-# test pictures are scored in batches of at least this many: no gradients are kept
-SCORING_BATCH = 8
 
 
 def train(run: Run) -> None:
     """Do the whole run of a `TrainConfig`; everything it finds goes to `run` and into its directory.
+
+    A run directory that holds a `last` checkpoint goes on from it. On a CPU, the weights and the journal then become
+    what they would have become without the break, bit by bit.
 
     Raises:
         BadInput: data, model, loss or device cannot be used; nothing has been learned yet.
@@ -40,16 +40,18 @@ def train(run: Run) -> None:
     assert isinstance(config, TrainConfig)
     seed_everything(config.seed)
     hardware = Hardware.choose(config.device, config.precision)
-    sets = _load_sets(run, config)
-    _record_datasets(run, sets)
+    sets = load_sets(run, config)
+    record_datasets(run, sets)
     model = build_model(config.model, run).to(hardware.device)
     criterion = build_loss(config.criterion).to(hardware.device)
     size = "x".join(map(str, config.image_size))
     run.message(f"{config.model.name} on {hardware.describe()}, {size} px, {_parameters(model)} parameters")
     trainer = Trainer(run, config, hardware, model, criterion, sets)
     try:
+        if run.directory.last_checkpoint.exists():
+            trainer.restore()
         trainer.learn()
-        trainer.report()
+        report(trainer)
     except torch.OutOfMemoryError as error:
         raise RunFailed(
             f"out of memory on {hardware.describe()} with batch_size {config.batch_size} at image_size {size};"
@@ -72,67 +74,18 @@ def build_loss(config: CriterionConfig) -> nn.Module:
         raise BadInput(f"criterion.args: {config.name}: {str(error).split('()')[-1].strip()}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Sets:
-    """The three sets of a run, at network size."""
-
-    train: Pictures
-    validation: Pictures
-    test: Pictures
-
-
-def _load_sets(run: Run, config: TrainConfig) -> Sets:
-    loaded = {}
-    for key in ("train", "validation", "evaluation"):
-        name = getattr(config, f"{key}_dataset")
-        folder = DatasetFolder.open(run.settings.datasets_dir / name)
-
-        def tick(done: int, total: int, name: str = name) -> None:
-            run.progress(done, total, force=done == total, phase=f"reading {name}")
-            run.obey(save=lambda: None)
-
-        pictures = Pictures.load(folder, config.image_size, tick)
-        if not pictures.positives:
-            raise BadInput(
-                f"{key}_dataset: no mask in {name} holds a defect pixel; there is nothing to learn or to score"
-            )
-        run.message(f"{name}: {len(pictures)} pictures, {pictures.positives} with the defect")
-        loaded[key] = pictures
-    sets = Sets(loaded["train"], loaded["validation"], loaded["evaluation"])
-    _refuse_leaks(sets)
-    return sets
-
-
-def _refuse_leaks(sets: Sets) -> None:
-    """A copy of a test picture among those that are learned or chosen on would make the table worthless."""
-    # by name as well: a set without dataset.json knows no groups
-    test = {key: sample for sample in sets.test.samples for key in (sample.group, sample.name)}
-    for pictures in (sets.train, sets.validation):
-        for sample in pictures.samples:
-            if copy := test.get(sample.group) or test.get(sample.name):
-                raise BadInput(
-                    f"{sample.image}: is in the same duplicate group as {copy.image} of the test set;"
-                    " split again with scripts/tools/preprocess_dataset.py"
-                )
-
-
-def _record_datasets(run: Run, sets: Sets) -> None:
-    named = {"train": sets.train, "validation": sets.validation, "test": sets.test}
-    run.directory.update(
-        datasets={
-            key: {"name": pictures.folder.name, "fingerprint": pictures.folder.fingerprint()}
-            for key, pictures in named.items()
-        }
-    )
-
-
 def _parameters(model: nn.Module) -> str:
     return f"{sum(parameter.numel() for parameter in model.parameters()) / 1e6:.1f} M"
 
 
 @dataclass(slots=True)
 class Trainer:
-    """The loop. `step` counts optimizer steps done; the best checkpoint is chosen on val alone."""
+    """The loop; the best checkpoint is chosen on val alone.
+
+    Attributes:
+        step: optimizer steps done; `scored` is the step after which val was scored last.
+        seconds: spent in the loop, over all attempts of a run that was resumed.
+    """
 
     run: Run
     config: TrainConfig
@@ -141,15 +94,25 @@ class Trainer:
     criterion: nn.Module
     sets: Sets
     step: int = 0
+    scored: int = 0
     best: Checkpoint | None = None
     seconds: float = 0.0
     steps_per_epoch: int = field(init=False)
+    optimizer: torch.optim.Optimizer = field(init=False)
+    scaler: torch.amp.GradScaler = field(init=False)
+    average: AveragedWeights | None = field(init=False)
     _losses: Tensor = field(init=False)
     _since_point: int = 0
+    _waited: int = 0
+    _began: float = field(default_factory=time.monotonic)
+    _saved: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         config = self.config
         self.steps_per_epoch = config.steps_per_epoch or math.ceil(len(self.sets.train) / config.batch_size)
+        self.optimizer = build_optimizer(config, self.model)
+        self.scaler = torch.amp.GradScaler(self.hardware.device.type, enabled=self.hardware.dtype == torch.float16)
+        self.average = AveragedWeights(self.model, config.ema_decay) if config.ema_decay else None
         self._losses = torch.zeros((), device=self.hardware.device)
 
     @property
@@ -162,7 +125,7 @@ class Trainer:
         return max(1, math.ceil(self.step / self.steps_per_epoch))
 
     def learn(self) -> None:
-        """Run every step; validates `scoring_per_epoch` times an epoch, the last time at its end."""
+        """Run every step that is left; validates `scoring_per_epoch` times an epoch, the last time at its end."""
         config, run = self.config, self.run
         workers = default_workers(self.hardware.device) if config.num_workers is None else config.num_workers
         loader = training_loader(
@@ -173,39 +136,72 @@ class Trainer:
             augment=config.augment,
             workers=workers,
             pin=self.hardware.device.type == "cuda",
+            start=self.step,
         )
-        learned = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.AdamW(learned, lr=config.learning_rate, weight_decay=config.weight_decay)
-        moments = self._scoring_steps()
         point_every = max(1, self.steps_per_epoch // POINTS_PER_EPOCH)
-        started = time.monotonic()
+        self._began, first = time.monotonic(), self.step
         self.model.train()
-        for images, target in loader:
+        if self._due and self.scored < self.step:
+            # the break came between a step and the end of its validation
+            self._validate()
+        for images, target in () if self._is_over() else loader:
             run.obey(self.save_last)
-            self._learn_batch(images, target, optimizer)
+            if time.monotonic() - self._saved > 60 * config.checkpoint_minutes:
+                self.save_last()
+            self._learn_batch(images, target)
             self.step += 1
             if self.step % point_every == 0:
                 self._point()
-            self._tell(started)
-            if (self.step - 1) % self.steps_per_epoch + 1 in moments:
+            self._tell(first)
+            if self._due:
                 self._validate()
-        self.seconds = time.monotonic() - started
+                if self._is_over():
+                    break
+        self.seconds, self._began = self._spent(), time.monotonic()
 
-    def _learn_batch(self, images: Tensor, target: Tensor, optimizer: torch.optim.Optimizer) -> None:
-        with self.hardware.autocast():
-            logits = self.model(self.hardware.to_input(images))
-        loss = self.criterion(logits.float(), target.to(self.hardware.device, non_blocking=True))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        # summed on the device; `_point` is where the loop waits for it
-        self._losses += loss.detach()
+    def _is_over(self) -> bool:
+        """Whether `early_stop` says that waiting for a better score is enough."""
+        patience = self.config.early_stop
+        over = patience is not None and self._waited >= patience
+        if over:
+            self.run.message(f"no better val/{self.config.save_by_metric} in {self._waited} validations: early stop")
+        return over
+
+    def _spent(self) -> float:
+        return self.seconds + time.monotonic() - self._began
+
+    def _learn_batch(self, images: Tensor, target: Tensor) -> None:
+        """Do one optimizer step; micro-batches add up to the gradient of the whole batch."""
+        config, device = self.config, self.hardware.device
+        rate = learning_rate(config, self.step, self.total)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        micro = config.micro_batch or len(images)
+        for some_images, some_target in zip(images.split(micro), target.split(micro), strict=True):
+            with self.hardware.autocast():
+                logits = self.model(self.hardware.to_input(some_images))
+            loss = self.criterion(logits.float(), some_target.to(device, non_blocking=True))
+            # a loss is the mean over its pictures
+            loss = loss * (len(some_images) / len(images))
+            self.scaler.scale(loss).backward()
+            # summed on the device; `_point` is where the loop waits for it
+            self._losses += loss.detach()
+        if config.clip_norm is not None:
+            self.scaler.unscale_(self.optimizer)
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.average:
+            self.average.update()
         self._since_point += 1
 
-    def _scoring_steps(self) -> set[int]:
-        """Return the steps within an epoch (from 1) after which val is scored."""
+    @property
+    def _due(self) -> bool:
+        """Whether val is to be scored after this step: `scoring_per_epoch` times an epoch, evenly."""
         times = min(self.config.scoring_per_epoch, self.steps_per_epoch)
-        return {math.ceil(self.steps_per_epoch * part / times) for part in range(1, times + 1)}
+        within = self.step - (self.epoch - 1) * self.steps_per_epoch
+        return self.step > 0 and any(within == math.ceil(self.steps_per_epoch * n / times) for n in range(1, times + 1))
 
     def _point(self) -> None:
         """Write the mean training loss since the last point; a loss that is no number ends the run."""
@@ -214,27 +210,34 @@ class Trainer:
         loss = self._losses.item() / self._since_point
         self._losses.zero_()
         self._since_point = 0
-        self.run.metrics({"train/loss": loss}, step=self.step, epoch=self.epoch)
+        rate = self.optimizer.param_groups[0]["lr"]
+        self.run.metrics({"train/loss": loss, "train/learning_rate": rate}, step=self.step, epoch=self.epoch)
         if not math.isfinite(loss):
             raise RunFailed(f"train/loss is {loss} at step {self.step}; lower learning_rate, or set precision: float32")
 
-    def _tell(self, started: float) -> None:
-        seconds = time.monotonic() - started
+    def _tell(self, first: int) -> None:
+        """Tell how far the loop is; speed is measured over the steps since `first`, where this attempt began."""
+        pace = (time.monotonic() - self._began) / (self.step - first)
         self.run.progress(
             self.step,
             self.total,
             force=self.step == self.total,
             epoch=self.epoch,
             epochs=self.config.epochs,
-            images_per_second=round(self.step * self.config.batch_size / seconds, 2),
-            eta_seconds=round(seconds / self.step * (self.total - self.step), 1),
+            images_per_second=round(self.config.batch_size / pace, 2),
+            eta_seconds=round(pace * (self.total - self.step), 1),
             phase="train",
         )
+
+    @property
+    def _scored_model(self) -> nn.Module:
+        """The weights that are scored and kept as the best."""
+        return self.average.model if self.average else self.model
 
     def _validate(self) -> None:
         self._point()
         scores, loss = evaluate(
-            self.model,
+            self._scored_model,
             self.sets.validation,
             self.hardware,
             batch_size=max(self.config.batch_size, SCORING_BATCH),
@@ -248,13 +251,17 @@ class Trainer:
         if not math.isfinite(loss):
             # the last step broke the weights: binary scores would be numbers all the same
             raise RunFailed(f"val/loss is {loss} at step {self.step}; lower learning_rate, or set precision: float32")
+        self.scored = self.step
         metric = self.config.save_by_metric
         score = values[metric]
-        if self._is_better(score, lower=metric == "loss"):
+        better = self._is_better(score, lower=metric == "loss")
+        self._waited = 0 if better else self._waited + 1
+        if better:
             self.best = replace(self._header(), score=score, metric=metric)
-            save_checkpoint(self.run.directory.best_checkpoint, self.model, self.best)
-            self._tell_checkpoint(self.run.directory.best_checkpoint, score=score)
+        # `last` first: it knows of the new best, and holds the same weights should the break come between the two
         self.save_last()
+        if better:
+            self._save_best()
 
     def _is_better(self, score: float, *, lower: bool) -> bool:
         if math.isnan(score):
@@ -264,10 +271,59 @@ class Trainer:
         return score < self.best.score if lower else score > self.best.score
 
     def save_last(self) -> None:
-        """Write `last`: at every validation, before a pause or stop, and when a person asks."""
-        path = self.run.directory.checkpoints / "last.safetensors"
-        save_checkpoint(path, self.model, self._header())
+        """Write `last`: at every validation, every `checkpoint_minutes`, before a pause or stop, and when asked."""
+        path = self.run.directory.last_checkpoint
+        save_checkpoint(path, self.model, self._header(), self._state())
+        self._saved = time.monotonic()
         self._tell_checkpoint(path)
+
+    def _save_best(self) -> None:
+        assert self.best is not None
+        save_checkpoint(self.run.directory.best_checkpoint, self._scored_model, self.best)
+        self._tell_checkpoint(self.run.directory.best_checkpoint, score=self.best.score)
+
+    def _state(self) -> dict[str, Any]:
+        """Everything beside the weights that decides what the next step does, or what the journal will say."""
+        return {
+            "step": self.step,
+            "scored": self.scored,
+            "seconds": self._spent(),
+            "best": asdict(self.best) if self.best else None,
+            "waited": self._waited,
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "average": self.average.state() if self.average else None,
+            "generators": generator_states(),
+            "losses": self._losses,
+            "since_point": self._since_point,
+        }
+
+    def restore(self) -> None:
+        """Stand where `last` was written.
+
+        Raises:
+            BadInput: `last` is of another network, or its `best` is gone.
+        """
+        path, best = self.run.directory.last_checkpoint, self.run.directory.best_checkpoint
+        try:
+            state = load_training(self.model, path)
+        except RuntimeError as error:
+            raise BadInput(f"{path}: is of another network than the run's config ({error})".splitlines()[0]) from error
+        self.step, self.scored, self.seconds = state["step"], state["scored"], state["seconds"]
+        self._waited = state["waited"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        if self.average:
+            self.average.restore(state["average"])
+        self._losses.copy_(state["losses"])
+        self._since_point = state["since_point"]
+        self.best = Checkpoint(**state["best"]) if state["best"] else None
+        if self.best and not (best.exists() and read_header(best).step == self.best.step):
+            if self.best.step != self.step:
+                raise BadInput(f"{best}: is missing, and val chose it at step {self.best.step}; launch a new run")
+            self._save_best()
+        self.run.message(f"goes on after step {self.step} of {self.total}")
+        restore_generators(state["generators"])
 
     def _tell_checkpoint(self, path: Path, **fields: float) -> None:
         # relative, because run directories are moved and copied
@@ -286,65 +342,3 @@ class Trainer:
             defect_class=self.config.defect_class,
             run_id=self.run.directory.run_id,
         )
-
-    def report(self) -> None:
-        """Score the best checkpoint on the test set, once, and write `results/`."""
-        if self.best is None:
-            raise RunFailed(f"val/{self.config.save_by_metric} was never a number, so no checkpoint could be chosen")
-        load_weights(self.model, self.run.directory.best_checkpoint)
-        run, test, results = self.run, self.sets.test, self.run.directory.results
-        drawn = _spread(len(test), self.config.visualization_samples)
-        sizes: list[tuple[int, int]] = []
-
-        def see(index: int, mask: np.ndarray, probability: Tensor) -> None:
-            sizes.append((mask.shape[0], mask.shape[1]))
-            if index in drawn:
-                predicted = (probability >= self.config.threshold).cpu().numpy()
-                write_prediction(results / "predictions", test.samples[index], mask, predicted)
-
-        def between(done: int, total: int) -> None:
-            run.progress(done, total, phase="test")
-            run.obey(lambda: None)
-
-        scores, loss = evaluate(
-            self.model,
-            test,
-            self.hardware,
-            batch_size=max(self.config.batch_size, SCORING_BATCH),
-            soft=self.config.evaluation_metrics == "soft",
-            threshold=self.config.threshold,
-            criterion=self.criterion,
-            between=between,
-            see=see,
-        )
-        values = {"loss": loss, **scores.summary()}
-        write_per_image(results / "per_image.csv", test.samples, sizes, scores)
-        write_summary(results / "summary.json", self._summary(values))
-        self._keep_model()
-        run.metrics({f"test/{name}": value for name, value in values.items()}, step=self.step, epoch=self.epoch)
-        run.progress(self.step, self.total, force=True, epoch=self.epoch, epochs=self.config.epochs, phase="done")
-        run.message(f"test/iou {values['iou']:.4f} on {len(test)} pictures, checkpoint of epoch {self.best.epoch}")
-
-    def _keep_model(self) -> None:
-        """Put the chosen weights into MODELS_DIR as well: they stay when the run directory is cleared away."""
-        models = self.run.settings.models_dir
-        models.mkdir(parents=True, exist_ok=True)
-        link_or_copy(self.run.directory.best_checkpoint, models / f"{self.run.directory.run_id}.safetensors")
-
-    def _summary(self, values: dict[str, float]) -> dict[str, Any]:
-        best = self.best
-        assert best is not None
-        return {
-            "test": values,
-            "best": {"epoch": best.epoch, "step": best.step, "score": best.score, "metric": f"val/{best.metric}"},
-            "total_steps": self.step,
-            "images": len(self.sets.test),
-            "threshold": self.config.threshold,
-            "test_fingerprint": self.run.directory.read_info()["datasets"]["test"]["fingerprint"],
-            "train_seconds": round(self.seconds, 1),
-        }
-
-
-def _spread(count: int, wanted: int) -> set[int]:
-    """Return up to `wanted` indices spread evenly over `count` pictures: the same ones in every run of a test set."""
-    return set(np.linspace(0, count - 1, min(count, wanted), dtype=int).tolist()) if wanted else set()

@@ -109,9 +109,14 @@ async def test_pause_resume_checkpoint_and_stop_by_keys(workshop: Settings) -> N
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await pilot.press("y")
         await until(pilot, lambda: "■ stopped" in head())
-
-        await pilot.press("p")
+        await pilot.press("c")
         await until(pilot, lambda: "it has stopped" in screen_text(app))
+
+        # a run that was broken off goes on by the key that ends a pause
+        assert "p Resume" in screen_text(app)
+        await pilot.press("p")
+        await until(pilot, lambda: "● running" in head())
+        assert len(list_runs(workshop)) == 1
 
 
 async def test_a_run_goes_on_without_the_dashboard_and_is_found_again(workshop: Settings) -> None:

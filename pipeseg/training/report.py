@@ -1,0 +1,84 @@
+"""The end of a run: the best checkpoint, scored on the test set once."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from pipeseg.data.build import link_or_copy
+from pipeseg.errors import RunFailed
+from pipeseg.run import Run
+from pipeseg.training.checkpoint import Checkpoint, load_weights
+from pipeseg.training.evaluate import SCORING_BATCH, evaluate
+from pipeseg.training.results import write_per_image, write_prediction, write_summary
+
+if TYPE_CHECKING:
+    from pipeseg.training.loop import Trainer
+
+
+def report(trainer: "Trainer") -> None:
+    """Score the best checkpoint on the test set, once, and write `results/`."""
+    run, config, test, best = trainer.run, trainer.config, trainer.sets.test, trainer.best
+    if best is None:
+        raise RunFailed(f"val/{config.save_by_metric} was never a number, so no checkpoint could be chosen")
+    load_weights(trainer.model, run.directory.best_checkpoint)
+    results = run.directory.results
+    drawn = _spread(len(test), config.visualization_samples)
+    sizes: list[tuple[int, int]] = []
+
+    def see(index: int, mask: np.ndarray, probability: Tensor) -> None:
+        sizes.append((mask.shape[0], mask.shape[1]))
+        if index in drawn:
+            predicted = (probability >= config.threshold).cpu().numpy()
+            write_prediction(results / "predictions", test.samples[index], mask, predicted)
+
+    def between(done: int, total: int) -> None:
+        run.progress(done, total, phase="test")
+        run.obey(lambda: None)
+
+    scores, loss = evaluate(
+        trainer.model,
+        test,
+        trainer.hardware,
+        batch_size=max(config.batch_size, SCORING_BATCH),
+        soft=config.evaluation_metrics == "soft",
+        threshold=config.threshold,
+        criterion=trainer.criterion,
+        between=between,
+        see=see,
+    )
+    values = {"loss": loss, **scores.summary()}
+    write_per_image(results / "per_image.csv", test.samples, sizes, scores)
+    write_summary(results / "summary.json", _summary(trainer, best, values))
+    _keep_model(run)
+    step, epoch = trainer.step, trainer.epoch
+    run.metrics({f"test/{name}": value for name, value in values.items()}, step=step, epoch=epoch)
+    run.progress(step, trainer.total, force=True, epoch=epoch, epochs=config.epochs, phase="done")
+    run.message(f"test/iou {values['iou']:.4f} on {len(test)} pictures, checkpoint of epoch {best.epoch}")
+
+
+def _keep_model(run: Run) -> None:
+    """Put the chosen weights into MODELS_DIR as well: they stay when the run directory is cleared away."""
+    models = run.settings.models_dir
+    models.mkdir(parents=True, exist_ok=True)
+    kept = models / f"{run.directory.run_id}.safetensors"
+    # there from an attempt that broke off while it reported
+    kept.unlink(missing_ok=True)
+    link_or_copy(run.directory.best_checkpoint, kept)
+
+
+def _summary(trainer: "Trainer", best: Checkpoint, values: dict[str, float]) -> dict[str, Any]:
+    return {
+        "test": values,
+        "best": {"epoch": best.epoch, "step": best.step, "score": best.score, "metric": f"val/{best.metric}"},
+        "total_steps": trainer.step,
+        "images": len(trainer.sets.test),
+        "threshold": trainer.config.threshold,
+        "test_fingerprint": trainer.run.directory.read_info()["datasets"]["test"]["fingerprint"],
+        "train_seconds": round(trainer.seconds, 1),
+    }
+
+
+def _spread(count: int, wanted: int) -> set[int]:
+    """Return up to `wanted` indices spread evenly over `count` pictures: the same ones in every run of a test set."""
+    return set(np.linspace(0, count - 1, min(count, wanted), dtype=int).tolist()) if wanted else set()
