@@ -1,4 +1,4 @@
-"""What people would have drawn: noisy boxes, hand polygons, and the files that hold them."""
+"""Polygons as people draw them by hand, and the text of the files that hold labels."""
 
 from __future__ import annotations
 
@@ -6,87 +6,18 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-INWARD, OUTWARD = 0.03, 0.15  # a drawn side lies up to 3 % of the box inside, up to 15 % outside of the object
-FALSE_SHARE, MISSED_SHARE = 0.05, 0.03
+from pipeseg.synthetic.mistakes import Drawn
+
 SMALLEST_SPECK = 0.03  # of an instance; a person does not outline crumbs
 SMALLEST_HOLE = 0.08  # of what the outline encloses; smaller holes are drawn over
 REFERENCE_WIDTH = 320  # pixel errors below are meant at this picture width
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A box in whole pixels, half-open: ``x_min <= x < x_max``."""
-
-    x_min: int
-    y_min: int
-    x_max: int
-    y_max: int
-
-    def as_list(self) -> list[int]:
-        return [self.x_min, self.y_min, self.x_max, self.y_max]
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """One box with its class; ``kind`` is ``true``, ``false`` (nothing is there) or ``missed`` (nobody drew it)."""
-
-    defect_class: str
-    box: Box
-    kind: str = "true"
-
-
 Polygon = np.ndarray  # (N, 2) int32, pixels
-
-
-def tight_box(mask: np.ndarray) -> Box:
-    """The smallest box around the set pixels of ``mask`` (H, W) bool."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-
-
-def loosened(box: Box, height: int, width: int, rng: np.random.Generator) -> Box:
-    """The box as a hurried person draws it: each side moved by U(-3 %, +15 %) of its size outwards."""
-    left, top, right, bottom = rng.uniform(-INWARD, OUTWARD, 4)
-    w, h = box.x_max - box.x_min, box.y_max - box.y_min
-    x_min, y_min = max(round(box.x_min - left * w), 0), max(round(box.y_min - top * h), 0)
-    x_max, y_max = min(round(box.x_max + right * w), width), min(round(box.y_max + bottom * h), height)
-    return Box(x_min, y_min, max(x_max, x_min + 1), max(y_max, y_min + 1))
-
-
-def draw_boxes(
-    instances: Sequence[tuple[str, np.ndarray]],
-    classes: Sequence[str],
-    height: int,
-    width: int,
-    rng: np.random.Generator,
-) -> list[Drawn]:
-    """Boxes of a picture with its annotator's errors; ``instances`` pairs a class with an exact mask (H, W) bool."""
-    drawn = []
-    for key, mask in instances:
-        box = loosened(tight_box(mask), height, width, rng)
-        drawn.append(Drawn(key, box, "missed" if rng.uniform() < MISSED_SHARE else "true"))
-    # A clean picture tempts the annotator as much as one that holds a defect.
-    for _ in range(max(len(instances), 1)):
-        if rng.uniform() < FALSE_SHARE:
-            w, h = (max(int(rng.uniform(0.1, 0.4) * side), 2) for side in (width, height))
-            x, y = int(rng.integers(0, width - w + 1)), int(rng.integers(0, height - h + 1))
-            drawn.append(Drawn(classes[int(rng.integers(len(classes)))], Box(x, y, x + w, y + h), "false"))
-    return drawn
-
-
-def box_mask(drawn: Iterable[Drawn], height: int, width: int) -> np.ndarray:
-    """The filled boxes that somebody drew, (H, W) uint8, 0 or 255."""
-    mask = np.zeros((height, width), np.uint8)
-    for item in drawn:
-        if item.kind != "missed":
-            box = item.box
-            mask[box.y_min : box.y_max, box.x_min : box.x_max] = 255
-    return mask
 
 
 def hand_polygons(mask: np.ndarray, rng: np.random.Generator) -> list[Polygon]:
@@ -96,8 +27,8 @@ def hand_polygons(mask: np.ndarray, rng: np.random.Generator) -> list[Polygon]:
     # One draws thin things with more care; a fixed error would erase them.
     care = float(np.clip(thickness / (24 * scale), 0.25, 1.0))
     # Around large, frayed things one cuts corners.
-    haste = float(np.clip(thickness / (36 * scale), 1.0, 3.0))
-    outline = _hand_drawn(mask, rng.uniform(-0.4, 1.2) * scale * care * haste)
+    haste = float(np.clip(thickness / (30 * scale), 1.0, 4.0))
+    outline = _hand_drawn(mask, rng.uniform(-0.4, 1.6) * scale * care * haste)
     contours, hierarchy = cv2.findContours(outline, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     polygons = []
     for index, contour in enumerate(contours):

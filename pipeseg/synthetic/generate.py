@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
-import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,15 +13,17 @@ from pathlib import Path
 import cv2
 
 from pipeseg.data.boxes import COLUMNS as BOX_COLUMNS
+from pipeseg.data.build import DatasetWriter, building
 from pipeseg.data.via import COLUMNS as VIA_COLUMNS
 from pipeseg.errors import BadInput
 from pipeseg.synthetic import annotate
 from pipeseg.synthetic.defects import DEFECTS
+from pipeseg.synthetic.options import Options
 from pipeseg.synthetic.picture import Picture, draw_scene
-from pipeseg.synthetic.plan import Job, Options, plan
+from pipeseg.synthetic.plan import Job, plan
 
 SOURCE = "make_sample_dataset.py"
-CATALOGUE = "dataset.json"
+CATALOGUE, TRUTH, TRUTH_FOLDER = "dataset.json", "truth.json", "truth"
 
 Progress = Callable[[int, int], None]
 
@@ -38,17 +38,12 @@ def generate(
     out = Path(out)
     if not _may_build(out, force):
         return False
-    partial = out.with_name(f"{out.name}.partial-{os.getpid()}")
-    try:
-        _make_folders(partial, options)
-        _build(partial, options, workers, progress or (lambda done, total: None))
-        return _publish(partial, out, force)
-    except OSError as error:
-        # A full disk fails in the middle of a write, which does not know its file's name.
-        error.filename = error.filename or str(out)
-        raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with building(out) as writer:
+        for name in ("labels", *(f"{TRUTH_FOLDER}/{key}" for key in options.classes)):
+            (writer.folder / name).mkdir(parents=True)
+        pictures = _draw_all(writer.folder, options, workers, progress or (lambda done, total: None))
+        _write_tables(writer, options, pictures)
+    return True
 
 
 def _may_build(out: Path, force: bool) -> bool:
@@ -70,37 +65,10 @@ def _source_of(out: Path) -> str | None:
         return None
 
 
-def _make_folders(partial: Path, options: Options) -> None:
-    for name in ("images", "masks", "labels", *(f"truth/{key}" for key in options.classes)):
-        (partial / name).mkdir(parents=True, exist_ok=True)
-
-
-def _publish(partial: Path, out: Path, force: bool) -> bool:
-    if force and out.exists():
-        # The old dataset steps aside first, so that a failed rename loses neither.
-        old = out.with_name(f"{out.name}.old-{os.getpid()}")
-        out.rename(old)
-        try:
-            partial.rename(out)
-        except OSError:
-            old.rename(out)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-        return True
-    if out.is_dir() and not any(out.iterdir()):
-        out.rmdir()
-    try:
-        partial.rename(out)
-    except OSError:
-        if (out / CATALOGUE).is_file():  # somebody else finished the same dataset meanwhile
-            return False
-        raise
-    return True
-
-
-def _build(folder: Path, options: Options, workers: int, progress: Progress) -> None:
+def _draw_all(folder: Path, options: Options, workers: int, progress: Progress) -> list[Picture]:
+    """Write the files of every picture; return the pictures without their files, by name."""
     jobs = plan(options)
-    total = sum(job.frames for job in jobs)
+    total = sum(job.frames + len(job.copies) for job in jobs)
     pictures: list[Picture] = []
     with _drawing(jobs, options, workers) as results:
         for batch in results:
@@ -110,8 +78,7 @@ def _build(folder: Path, options: Options, workers: int, progress: Progress) -> 
                 picture.files.clear()
                 pictures.append(picture)
             progress(len(pictures), total)
-    pictures.sort(key=lambda picture: picture.filename)
-    _write_tables(folder, options, pictures)
+    return sorted(pictures, key=lambda picture: picture.filename)
 
 
 @contextmanager
@@ -166,38 +133,53 @@ def _start_worker() -> None:
     cv2.setNumThreads(1)
 
 
-def _write_tables(folder: Path, options: Options, pictures: list[Picture]) -> None:
+def _write_tables(writer: DatasetWriter, options: Options, pictures: list[Picture]) -> None:
     boxes = [
         (picture.filename, item.defect_class, *item.box.as_list())
         for picture in pictures
         for item in picture.drawn
         if item.kind != "missed"
     ]
-    errors = [
-        {"filename": p.filename, "defect_class": d.defect_class, "box": d.box.as_list(), "kind": d.kind}
-        for p in pictures
-        for d in p.drawn
-        if d.kind != "true"
-    ]
+    folder = writer.folder
     _write(folder / "boxes.csv", annotate.csv_text(BOX_COLUMNS, boxes))
     _write(folder / "labels.csv", annotate.csv_text(VIA_COLUMNS, [row for p in pictures for row in p.via]))
     _write(folder / "classes.txt", "".join(f"{key}\n" for key in options.classes))
+    _write(folder / TRUTH, _one_line_each(truth_of(pictures)))
+    writer.describe(
+        name="sample",
+        source=SOURCE,
+        parameters=options.parameters(),
+        seed=options.seed,
+        classes={key: DEFECTS[key].label for key in options.classes},
+        class_counts={key: sum(key in p.present for p in pictures) for key in options.classes},
+        groups={p.filename: p.group for p in pictures},
+        hand_labelled=[p.filename for p in pictures if p.hand_labelled],
+    )
 
-    from pipeseg.data.fingerprint import fingerprint_folder
 
-    catalogue = {
-        "name": "sample",
-        "source": SOURCE,
-        "parameters": options.parameters(),
-        "seed": options.seed,
-        "classes": {key: DEFECTS[key].label for key in options.classes},
-        "class_counts": {key: sum(key in p.present for p in pictures) for key in options.classes},
-        "groups": {p.filename: p.group for p in pictures},
-        "hand_labelled": [p.filename for p in pictures if p.hand_labelled],
-        "box_truth": errors,
-        "fingerprint": fingerprint_folder(folder),
-    }
-    _write(folder / CATALOGUE, json.dumps(catalogue, ensure_ascii=False, indent=2) + "\n")
+def truth_of(pictures: Sequence[Picture]) -> dict[str, list[dict[str, object]]]:
+    """What an audit of the dataset ought to find: every copied picture and every wrong box."""
+    duplicates = [
+        {"file": p.filename, "of": d.of, "kind": d.kind, "transform": d.transform, "conflict": d.conflict}
+        for p in pictures
+        if (d := p.duplicate) is not None
+    ]
+    boxes = []
+    for picture in pictures:
+        for item in picture.drawn:
+            if item.kind != "true":
+                entry = {"filename": picture.filename, "defect_class": item.defect_class, "box": item.box.as_list()}
+                true_class = {} if item.true_class is None else {"true_class": item.true_class}
+                boxes.append({**entry, "kind": item.kind, **true_class})
+    return {"duplicates": duplicates, "boxes": boxes}
+
+
+def _one_line_each(lists: dict[str, list[dict[str, object]]]) -> str:
+    parts = (
+        f'"{name}": [' + ",".join(f"\n  {json.dumps(entry, ensure_ascii=False)}" for entry in entries) + "\n]"
+        for name, entries in lists.items()
+    )
+    return "{" + ", ".join(parts) + "}\n"
 
 
 def _write(path: Path, text: str) -> None:

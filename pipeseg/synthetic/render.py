@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeseg.synthetic.geometry import Rays, camera_rays, cylinder_hit
+from pipeseg.synthetic.geometry import Rays, angle_of, camera_rays, cylinder_hit
 from pipeseg.synthetic.materials import paint_wall
 from pipeseg.synthetic.noise import Textures, look_up
 from pipeseg.synthetic.scene import Light, Scene, Water
-from pipeseg.synthetic.surface import Surface
+from pipeseg.synthetic.surface import Surface, spread, tinted
 
 Vector = tuple[float, float, float]
 
@@ -57,7 +57,8 @@ def illuminate(rays: Rays, surface: Surface, light: Light, lamp: Vector, axis: V
     distance = np.sqrt(lx * lx + ly * ly + lz * lz) + 1e-4
     lx, ly, lz = lx / distance, ly / distance, lz / distance
     facing = np.maximum(surface.nx * lx + surface.ny * ly + surface.nz * lz, 0)
-    off_axis = np.arccos(np.clip(-(lx * axis[0] + ly * axis[1] + lz * axis[2]), -1, 1))
+    straight = np.clip(-(lx * axis[0] + ly * axis[1] + lz * axis[2]), -1, 1)
+    off_axis = angle_of(np.sqrt(1 - straight * straight), straight)
     beam = 0.18 + 0.82 * np.exp(-((off_axis / light.cone) ** 2))
     reach = beam / (1 + light.falloff * distance * distance)
     # Light that bounces off the walls comes from all over, a little more from the lit floor and sides.
@@ -68,10 +69,9 @@ def illuminate(rays: Rays, surface: Surface, light: Light, lamp: Vector, axis: V
     square = shine * shine
     shine16 = (square * square) ** 4
     shine = (0.35 * shine16 + 1.4 * shine16 * shine16 * shine16) * surface.gloss * reach * surface.shade
-    colour = surface.albedo * diffuse[..., None] + (0.6 * shine)[..., None]
     clear = np.exp(-light.haze * surface.t)
     veil = 0.022 * (1 - clear) * (light.haze / 0.1)
-    return (colour * clear[..., None] + veil[..., None]).astype(np.float32)
+    return surface.albedo * spread(diffuse * clear) + spread(0.6 * shine * clear + veil)
 
 
 def _water_distance(water: Water, rays: Rays) -> np.ndarray:
@@ -111,11 +111,12 @@ def _lay_water(
     seen = trace(scene, mirrored, tex)
     reflection = illuminate(mirrored, seen, scene.light, lamp, axis)
     # More mirror than clean water would be: the lamp never reaches the bottom of a sewer.
-    mirror = (0.6 + 0.4 * (1 - np.clip(part.dy, 0, 1)) ** 3)[..., None]
-    body = np.asarray(water.colour, np.float32) / (1 + scene.light.falloff * t * t)[..., None]
+    glancing = 1 - np.clip(part.dy, 0, 1)
+    mirror = spread(0.6 + 0.4 * glancing * glancing * glancing)
+    body = tinted(1 / (1 + scene.light.falloff * t * t), water.colour)
     specks = look_up(tex.grain, x * 1.3 + water.offset, z * 1.3)[..., 0]
-    scum = np.clip(specks - 2.2, 0, 0.5)[..., None] * 0.3 / (1 + t * t)[..., None]
+    scum = spread(np.clip(specks - 2.2, 0, 0.5) * 0.3 / (1 + t * t))
     # The lamp itself, broken up by the ripples.
-    glint = np.clip(np.abs(waves[..., 1]) + np.abs(waves[..., 2]) - 3.4, 0, 1)[..., None] * (6 * water.ripple)
+    glint = spread(np.clip(np.abs(waves[..., 1]) + np.abs(waves[..., 2]) - 3.4, 0, 1) * (6 * water.ripple))
     colour[rows][wet] = (reflection * mirror * 0.95 + body * (1 - mirror) + scum + glint * body * 8)[wet]
     surface.instance[rows][wet] = 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 Vector = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -54,3 +56,13 @@ class Surface:
     def crop(self, rows: slice, columns: slice = slice(None)) -> Surface:
         """A view of a rectangle of the picture; writing to it writes here."""
         return Surface(*(getattr(self, name)[rows, columns] for name in self.__slots__))
+
+
+def spread(field: np.ndarray) -> np.ndarray:
+    """A field (H, W) three times, (H, W, 3): many times quicker to calculate with than a broadcast over BGR."""
+    return cv2.merge([np.ascontiguousarray(field, np.float32)] * 3)
+
+
+def tinted(field: np.ndarray, colour: Sequence[float]) -> np.ndarray:
+    """A brightness (H, W) in a BGR colour, (H, W, 3) float32."""
+    return cv2.merge([np.ascontiguousarray(field * np.float32(c), np.float32) for c in colour])

@@ -8,6 +8,8 @@ sys.path[:0] = [str(p) for p in Path(__file__).resolve().parents if (p / "pipese
 
 import os
 import signal
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -19,12 +21,18 @@ def make_sample(
     out: Annotated[
         Path | None, typer.Option(help="Folder to write; default: sample in DATASETS_DIR, split and ready to train.")
     ] = None,
-    images_per_class: Annotated[int, typer.Option(help="Pictures with each class as the primary one.")] = 120,
-    hand_per_class: Annotated[int, typer.Option(help="How many of these carry hand polygons.")] = 60,
-    clean: Annotated[int, typer.Option(help="Pictures without a defect; a quarter of them hand-labelled.")] = 40,
-    size: Annotated[str, typer.Option(help="HEIGHTxWIDTH in pixels.")] = "256x320",
-    classes: Annotated[str, typer.Option(help="Comma-separated class keys.")] = "deposition,obstacle,disconnection",
-    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
+    preset: Annotated[
+        str, typer.Option(help="tiny (seconds), demo (a study of minutes), full (six classes, thousands of pictures).")
+    ] = "demo",
+    images_per_class: Annotated[int | None, typer.Option(help="Pictures with each class as the primary one.")] = None,
+    hand_per_class: Annotated[int | None, typer.Option(help="How many of these carry hand polygons.")] = None,
+    clean: Annotated[int | None, typer.Option(help="Pictures without a defect; a quarter looked at by hand.")] = None,
+    size: Annotated[str | None, typer.Option(help="HEIGHTxWIDTH in pixels.")] = None,
+    classes: Annotated[str | None, typer.Option(help="Comma-separated class keys.")] = None,
+    mix: Annotated[str | None, typer.Option(help="even, or realistic: much sediment, few broken pipes.")] = None,
+    errors: Annotated[float | None, typer.Option(help="Wrong boxes: 1 for the usual rates, 0 for none.")] = None,
+    duplicates: Annotated[float | None, typer.Option(help="Copied pictures: 1 for the usual rate, 0 for none.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same bytes.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 means all cores.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace a sample dataset that is there.")] = False,
     if_empty: Annotated[bool, typer.Option("--if-empty", help="Do nothing when DATASETS_DIR holds anything.")] = False,
@@ -33,13 +41,26 @@ def make_sample(
     from pipeseg.settings import Settings
     from pipeseg.synthetic.defects import DEFECTS
     from pipeseg.synthetic.generate import generate
-    from pipeseg.synthetic.plan import Options, parse_classes, parse_size
+    from pipeseg.synthetic.options import parse_classes, parse_size
+    from pipeseg.synthetic.options import preset as find_preset
 
     # whoever ends this politely (a job manager, a closed terminal) gets the same clean-up as Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    height, width = parse_size(size)
-    keys = parse_classes(classes, list(DEFECTS))
-    options = Options(images_per_class, hand_per_class, clean, height, width, keys, seed)
+    height, width = parse_size(size) if size is not None else (None, None)
+    keys = parse_classes(classes, list(DEFECTS)) if classes is not None else None
+    given = {
+        "images_per_class": images_per_class,
+        "hand_per_class": hand_per_class,
+        "clean": clean,
+        "height": height,
+        "width": width,
+        "classes": keys,
+        "seed": seed,
+        "mix": mix,
+        "errors": errors,
+        "duplicates": duplicates,
+    }
+    options = replace(find_preset(preset), **{name: value for name, value in given.items() if value is not None})
     datasets = Settings.load().datasets_dir
     target = Path(os.path.abspath(out.expanduser())) if out else datasets / "sample"
     if if_empty and datasets.is_dir() and any(not entry.name.startswith(".") for entry in datasets.iterdir()):
@@ -52,10 +73,10 @@ def make_sample(
     if not built:
         print(f"{target} exists already; --force replaces it", file=sys.stderr)
     elif out is None:
-        _split(target, keys)
+        _split(target, options.classes)
 
 
-def _split(source: Path, classes: list[str]) -> None:
+def _split(source: Path, classes: Sequence[str]) -> None:
     """Make the sets that the experiments' configs name: the sample is there to be trained on."""
     from pipeseg.data.splits import SplitRatios, split_dataset
     from pipeseg.errors import BadInput

@@ -15,7 +15,7 @@ from experiments.runs import list_runs
 from pipeseg.data.splits import SplitRatios, split_dataset
 from pipeseg.settings import ROOT, Settings
 from pipeseg.synthetic.generate import generate
-from pipeseg.synthetic.plan import Options
+from pipeseg.synthetic.options import Options
 
 TINY = {
     "image_size": [64, 64],

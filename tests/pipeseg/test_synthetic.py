@@ -8,12 +8,12 @@ import pytest
 
 from pipeseg.errors import BadInput
 from pipeseg.synthetic import annotate
-from pipeseg.synthetic.camera import develop
 from pipeseg.synthetic.defects import DEFECTS
-from pipeseg.synthetic.geometry import Camera, camera_rays, cylinder_hit, project
+from pipeseg.synthetic.geometry import Camera, angle_of, camera_rays, cylinder_hit, project
 from pipeseg.synthetic.noise import look_up, textures
+from pipeseg.synthetic.options import ALL_CLASSES, Options, parse_classes, parse_size, preset
 from pipeseg.synthetic.picture import draw_scene
-from pipeseg.synthetic.plan import Job, Options, parse_classes, parse_size, plan
+from pipeseg.synthetic.plan import Job, plan
 from pipeseg.synthetic.render import instance_map, render
 from pipeseg.synthetic.scene import sample_scene
 
@@ -58,6 +58,13 @@ def test_rays_hit_the_unit_pipe_where_projection_says():
     assert np.allclose(pixels, np.stack([columns + 0.5, rows + 0.5], -1), atol=0.02)
 
 
+def test_the_quick_angle_agrees_with_the_exact_one():
+    y, x = np.random.default_rng(0).normal(0, 1, (2, 40, 50)).astype(np.float32)
+    y[0, :4], x[0, :4] = (0, 0, 1, -1), (1, -1, 0, 0)
+    quick = angle_of(y, x)
+    assert quick.dtype == np.float32 and np.allclose(quick, np.arctan2(y, x), atol=2e-5)
+
+
 def test_noise_tiles_without_a_seam():
     edge = np.array([[0.0, 1.0, -1.0, 0.25, 1.25]], np.float32)
     value = look_up(textures(0).clouds, edge, np.full_like(edge, 0.4))
@@ -75,6 +82,8 @@ def test_every_class_is_drawn_where_its_mask_is(key):
     assert not nothing.any()
     changed = np.abs(with_defect - without).max(axis=2) / (without.max(axis=2) + 0.02)
     assert np.median(changed[numbers > 0]) > 0.15
+    if key == "misalignment":  # all of the pipe beyond the joint has moved
+        return
     # Lips of a gap and contact shadows lie beside the mask; most of the rest must not change at all.
     assert np.median(changed[numbers == 0]) < 0.05
 
@@ -83,42 +92,6 @@ def test_rendering_twice_gives_the_same_picture():
     scene, _ = scene_with("deposition")
     first, second = (render(scene, HEIGHT, WIDTH, textures(0)) for _ in range(2))
     assert np.array_equal(first[0], second[0]) and np.array_equal(first[1], second[1])
-
-
-def test_frames_look_exposed_like_the_real_ones():
-    lumas, saturations = [], []
-    for seed in range(12):
-        rng = np.random.default_rng(seed)
-        scene = sample_scene(rng, None, [])
-        linear, _ = render(scene, HEIGHT, WIDTH, textures(0))
-        frame = develop(linear, scene.light, rng).astype(float)
-        lumas.append((frame @ [0.114, 0.587, 0.299]).mean())
-        saturations.append((255 * (1 - frame.min(-1) / np.maximum(frame.max(-1), 1))).mean())
-    assert 90 <= np.mean(lumas) <= 135 and min(lumas) > 70 and max(lumas) < 150
-    assert 8 < np.mean(saturations) < 75
-
-
-def test_an_axial_view_ends_in_a_dark_lumen():
-    shares = []
-    for seed in range(12):
-        scene = sample_scene(np.random.default_rng(seed), None, [])
-        if scene.axial:
-            linear, _ = render(scene, HEIGHT, WIDTH, textures(0))
-            (pixel,), _ = project(scene.camera, np.array([[0.0, 0.0, 30.0]]), HEIGHT, WIDTH)
-            x, y = (int(v) for v in pixel)
-            shares.append(linear[y - 3 : y + 4, x - 3 : x + 4].mean() / linear.mean())
-    assert len(shares) > 5 and np.mean(shares) < 0.5 and max(shares) < 0.9
-
-
-def test_a_gap_is_a_thin_ring():
-    fills = []
-    options = Options(images_per_class=1, hand_per_class=0, clean=0, height=96, width=128, classes=("disconnection",))
-    for number in range(6):
-        (picture,) = draw_scene(Job(number, "disconnection", 1, 1, 0), options)
-        truth = decode(picture.files["truth/disconnection/sample_0001.png"]) > 0
-        box = annotate.tight_box(truth)
-        fills.append(truth.sum() / ((box.x_max - box.x_min) * (box.y_max - box.y_min)))
-    assert 0.08 < np.mean(fills) < 0.4
 
 
 def decode(data):
@@ -145,42 +118,6 @@ def test_frames_of_a_video_are_neighbours_not_copies():
     assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > np.corrcoef(a.ravel(), c.ravel())[0, 1]
 
 
-def test_loosened_boxes_stay_within_the_error_model():
-    rng = np.random.default_rng(1)
-    box = annotate.Box(100, 60, 180, 110)
-    for _ in range(300):
-        loose = annotate.loosened(box, 256, 320, rng)
-        for side, outwards, size in (
-            (loose.x_min, box.x_min - loose.x_min, 80),
-            (loose.y_min, box.y_min - loose.y_min, 50),
-            (loose.x_max, loose.x_max - box.x_max, 80),
-            (loose.y_max, loose.y_max - box.y_max, 50),
-        ):
-            assert side >= 0 and -0.03 * size - 1 <= outwards <= 0.15 * size + 1
-
-
-def test_false_and_missed_boxes_are_as_frequent_as_promised():
-    rng = np.random.default_rng(2)
-    mask = np.zeros((60, 80), bool)
-    mask[20:40, 20:50] = True
-    kinds = [d.kind for _ in range(3000) for d in annotate.draw_boxes([("obstacle", mask)], ["obstacle"], 60, 80, rng)]
-    assert 0.035 < kinds.count("false") / 3000 < 0.065
-    assert 0.02 < kinds.count("missed") / 3000 < 0.04
-
-
-def test_hand_polygons_agree_with_the_truth_like_a_careful_person():
-    scores = []
-    for key in ("deposition", "obstacle", "disconnection"):
-        for seed in range(5):
-            scene, _ = scene_with(key, seed)
-            numbers = instance_map(scene, 256, 320, textures(0))
-            mask = numbers == np.argmax(np.bincount(numbers.ravel(), minlength=2)[1:]) + 1
-            polygons = annotate.hand_polygons(mask, np.random.default_rng(seed))
-            scores.append(iou(annotate.fill_polygons(polygons, 256, 320), mask))
-    assert 0.8 < np.mean(scores) < 0.98
-    assert min(scores) > 0.6
-
-
 @pytest.mark.parametrize("partial", [False, True])
 def test_a_ring_stays_a_ring(partial):
     ring = ellipse_ring(partial=partial)
@@ -198,16 +135,22 @@ def test_polygons_lie_inside_the_picture():
             assert polygon.min() >= 0 and (polygon < [70, 50]).all()
 
 
-def test_the_plan_counts_primaries_hand_labels_and_videos():
-    options = Options(images_per_class=60, hand_per_class=25, clean=12)
-    jobs = plan(options)
-    for key, images, hand in [*((k, 60, 25) for k in options.classes), (None, 12, 3)]:
-        mine = [job for job in jobs if job.primary == key]
-        assert (sum(j.frames for j in mine), sum(j.hand_frames for j in mine)) == (images, hand)
-    stems = [stem for job in jobs for stem in job.stems]
-    assert stems == [f"sample_{i:04d}" for i in range(1, 193)]
-    assert {job.frames for job in jobs} == {1, 2, 3}
-    assert plan(options) == jobs and plan(Options(60, 25, 12, seed=1)) != jobs
+def test_presets_are_what_their_names_say():
+    tiny, demo, full = (preset(name) for name in ("tiny", "demo", "full"))
+    assert preset("demo") == Options() and set(tiny.classes) == set(full.classes) == set(DEFECTS) == set(ALL_CLASSES)
+    assert sum(job.frames + len(job.copies) for job in plan(tiny)) < 30
+    assert sum(job.frames for job in plan(demo)) == 400
+    jobs = plan(full)
+    pictures = sum(job.frames for job in jobs)
+    count = {key: sum(job.frames for job in jobs if job.primary == key) for key in (*ALL_CLASSES, None)}
+    hand = {key: sum(job.hand_frames for job in jobs if job.primary == key) for key in ALL_CLASSES}
+    assert pictures >= 2000 and (full.height, full.width) == (288, 360)
+    assert 0.10 <= count[None] / pictures <= 0.15
+    assert count["deposition"] > count["deformation"] == count["disconnection"] == count["obstacle"]
+    assert count["obstacle"] > 2 * count["rupture"] == 2 * count["misalignment"]
+    assert all(hand[key] == 200 for key in ("deposition", "deformation", "disconnection", "obstacle"))
+    with pytest.raises(BadInput, match="did you mean 'demo'"):
+        preset("dmo")
 
 
 @pytest.mark.parametrize("text", ["256", "axb", "0x10", "256x99999", "-5x20", ""])

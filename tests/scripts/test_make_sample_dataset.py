@@ -27,14 +27,24 @@ def contents(folder):
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
-    """A small dataset with all four classes."""
+    """The smallest preset, with more mistakes than usual."""
     out = tmp_path_factory.mktemp("data") / "sample"
-    classes = "deposition,obstacle,disconnection,deformation"
-    counts = ("--images-per-class", "6", "--hand-per-class", "3", "--clean", "4")
-    done = run("--out", out, *counts, "--size", "96x128", "--classes", classes, "--workers", "1")
+    done = run("--out", out, "--preset", "tiny", "--errors", "4", "--workers", "1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(out)
     return out
+
+
+def described(sample):
+    return json.loads((sample / "dataset.json").read_text("utf-8"))
+
+
+def truth_of(sample):
+    return json.loads((sample / "truth.json").read_text("utf-8"))
+
+
+def grey(path):
+    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
 
 
 def table(path):
@@ -43,53 +53,86 @@ def table(path):
 
 
 def test_layout(sample):
-    catalogue = json.loads((sample / "dataset.json").read_text("utf-8"))
-    stems = [f"sample_{i:04d}" for i in range(1, 29)]
+    catalogue = described(sample)
+    count = len(catalogue["groups"])
+    stems = [f"sample_{i:04d}" for i in range(1, count + 1)]
+    assert 22 < count < 30
     assert sorted(p.name for p in (sample / "images").iterdir()) == [f"{s}.jpg" for s in stems]
     for folder in ("masks", *(f"truth/{key}" for key in catalogue["classes"])):
         assert sorted(p.name for p in (sample / folder).iterdir()) == [f"{s}.png" for s in stems]
     assert sorted(p.name for p in (sample / "labels").iterdir()) == [f"{s}.txt" for s in stems]
     assert (sample / "classes.txt").read_text().split() == list(catalogue["classes"])
-    assert catalogue["classes"]["deposition"] == "Отложения"
-    assert len(catalogue["hand_labelled"]) == 4 * 3 + 1
+    assert catalogue["classes"]["deposition"] == "Отложения" and catalogue["classes"]["misalignment"] == "Несоосность"
+    assert len(catalogue["classes"]) == 6 and "box_truth" not in catalogue
+    assert len(catalogue["hand_labelled"]) >= 6 * 3 + 1
     assert set(catalogue["groups"]) == {f"{s}.jpg" for s in stems}
-    assert len(set(catalogue["groups"].values())) < len(stems), "no scene came as a video"
-    assert all(count >= 6 for count in catalogue["class_counts"].values())
+    assert all(count >= 3 for count in catalogue["class_counts"].values())
     assert len(catalogue["fingerprint"]) == 64
-    assert catalogue["parameters"]["size"] == "96x128"
-    image = cv2.imread(str(sample / "images" / "sample_0001.jpg"))
-    mask = cv2.imread(str(sample / "masks" / "sample_0001.png"), cv2.IMREAD_UNCHANGED)
-    assert image.shape == (96, 128, 3) and mask.shape == (96, 128) and set(np.unique(mask)) <= {0, 255}
+    assert catalogue["parameters"]["size"] == "96x128" and catalogue["parameters"]["errors"] == 4.0
+    image, mask = grey(sample / "images" / "sample_0001.jpg"), grey(sample / "masks" / "sample_0001.png")
+    assert image.shape[:2] == mask.shape and set(np.unique(mask)) <= {0, 255}
 
 
 def test_boxes_cover_the_truth_unless_they_are_recorded_as_wrong(sample):
-    catalogue = json.loads((sample / "dataset.json").read_text("utf-8"))
-    errors = {(e["filename"], e["defect_class"], tuple(e["box"])): e["kind"] for e in catalogue["box_truth"]}
-    drawn = table(sample / "boxes.csv")
-    boxes = {}
-    for row in drawn:
+    catalogue = described(sample)
+    errors = truth_of(sample)["boxes"]
+    listed = {}
+    for row in table(sample / "boxes.csv"):
         box = tuple(int(row[k]) for k in ("x_min", "y_min", "x_max", "y_max"))
-        assert 0 <= box[0] < box[2] <= 128 and 0 <= box[1] < box[3] <= 96
-        boxes.setdefault((row["filename"], row["defect_class"]), []).append(box)
-    for (filename, key, box), kind in errors.items():
-        listed = box in boxes.get((filename, key), [])
-        assert listed == (kind == "false")
-        if kind == "missed":  # count it as drawn below: the truth is there all the same
-            boxes.setdefault((filename, key), []).append(box)
+        listed.setdefault((row["filename"], row["defect_class"]), []).append(box)
+    covering = {place: list(boxes) for place, boxes in listed.items()}
+    kinds = set()
+    for error in errors:
+        place, box = (error["filename"], error["defect_class"]), tuple(error["box"])
+        kinds.add(error["kind"])
+        assert (box in listed.get(place, [])) == (error["kind"] != "missed"), error
+        # What is there although the boxes do not say so.
+        if error["kind"] == "missed":
+            covering.setdefault(place, []).append(box)
+        elif error["kind"] == "wrong_class":
+            assert error["true_class"] in catalogue["classes"] and error["true_class"] != place[1]
+            covering.setdefault((place[0], error["true_class"]), []).append(box)
+    assert {"missed", "wrong_class"} <= kinds
+    wrong = {(e["filename"], e["defect_class"], tuple(e["box"])) for e in errors}
     for filename in catalogue["groups"]:
-        stem = Path(filename).stem
-        filled = np.zeros((96, 128), bool)
+        height, width = grey(sample / "images" / filename).shape[:2]
+        filled = np.zeros((height, width), bool)
         for key in catalogue["classes"]:
-            truth = cv2.imread(str(sample / "truth" / key / f"{stem}.png"), cv2.IMREAD_UNCHANGED) > 0
-            covered = np.zeros_like(truth)
-            for box in boxes.get((filename, key), []):
-                covered[box[1] : box[3], box[0] : box[2]] = True
-                if errors.get((filename, key, box)) != "missed":
-                    filled[box[1] : box[3], box[0] : box[2]] = True
+            truth = grey(sample / "truth" / key / f"{Path(filename).stem}.png") > 0
+            assert truth.shape == (height, width)
+            covered = fill(covering.get((filename, key), []), height, width)
+            filled |= fill(listed.get((filename, key), []), height, width)
             if truth.any():  # a side may lie 3 % inside
                 assert (truth & covered).sum() > 0.85 * truth.sum(), (filename, key)
-        mask = cv2.imread(str(sample / "masks" / f"{stem}.png"), cv2.IMREAD_UNCHANGED) > 0
-        assert np.array_equal(mask, filled)
+            for x0, y0, x1, y1 in listed.get((filename, key), []):
+                right = 0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height
+                assert right or (filename, key, (x0, y0, x1, y1)) in wrong
+        assert np.array_equal(grey(sample / "masks" / f"{Path(filename).stem}.png") > 0, filled)
+
+
+def fill(boxes, height, width):
+    mask = np.zeros((height, width), bool)
+    for x0, y0, x1, y1 in boxes:
+        mask[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)] = True
+    return mask
+
+
+def test_copies_are_recorded_and_share_the_group_of_their_original(sample):
+    catalogue, duplicates = described(sample), truth_of(sample)["duplicates"]
+    assert {d["kind"] for d in duplicates} >= {"exact", "recompressed", "flipped"}
+    for entry in duplicates:
+        copy, original = (sample / "images" / entry[name] for name in ("file", "of"))
+        assert catalogue["groups"][copy.name] == catalogue["groups"][original.name]
+        assert (copy.read_bytes() == original.read_bytes()) == (entry["kind"] == "exact")
+        if entry["transform"] == "flipped":
+            difference = np.abs(grey(copy)[:, ::-1].astype(float) - grey(original))
+            assert difference.mean() < 8
+
+
+def test_errors_and_copies_can_be_turned_off(tmp_path):
+    done = run("--out", tmp_path / "clean", *TINY, "--errors", "0", "--duplicates", "0", "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    assert truth_of(tmp_path / "clean") == {"duplicates": [], "boxes": []}
 
 
 def test_yolo_labels_say_the_same_as_the_boxes(sample):
@@ -99,16 +142,17 @@ def test_yolo_labels_say_the_same_as_the_boxes(sample):
         x0, y0, x1, y1 = (int(row[k]) for k in ("x_min", "y_min", "x_max", "y_max"))
         expected.setdefault(Path(row["filename"]).stem, []).append((row["defect_class"], x0, y0, x1, y1))
     for path in (sample / "labels").iterdir():
+        height, width = grey(sample / "images" / f"{path.stem}.jpg").shape[:2]
         found = []
         for line in path.read_text().splitlines():
             number, *relative = line.split()
-            cx, cy, w, h = (float(v) * side for v, side in zip(relative, (128, 96, 128, 96), strict=True))
+            cx, cy, w, h = (float(v) * side for v, side in zip(relative, (width, height) * 2, strict=True))
             found.append((names[int(number)], *(round(v) for v in (cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2))))
         assert found == expected.get(path.stem, [])
 
 
 def test_hand_labels_are_via_rows_that_match_the_truth(sample):
-    catalogue = json.loads((sample / "dataset.json").read_text("utf-8"))
+    catalogue = described(sample)
     rows = table(sample / "labels.csv")
     assert {row["filename"] for row in rows} == set(catalogue["hand_labelled"])
     drawn = {}
@@ -122,14 +166,13 @@ def test_hand_labels_are_via_rows_that_match_the_truth(sample):
         assert shape["name"] == "polygon" and len(shape["all_points_x"]) == len(shape["all_points_y"]) >= 3
         points = np.stack([shape["all_points_x"], shape["all_points_y"]], 1).astype(np.int32)
         key = (row["filename"], attributes["defect_class"])
-        one = np.zeros((96, 128), np.uint8)
+        one = np.zeros(grey(sample / "images" / row["filename"]).shape[:2], np.uint8)
         cv2.fillPoly(one, [points], 1)
         drawn[key] = drawn.get(key, False) | (one > 0)
     scores = []
     for filename in catalogue["hand_labelled"]:
         for defect in catalogue["classes"]:
-            path = sample / "truth" / defect / f"{Path(filename).stem}.png"
-            truth = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) > 0
+            truth = grey(sample / "truth" / defect / f"{Path(filename).stem}.png") > 0
             hand = drawn.get((filename, defect), np.zeros_like(truth))
             if truth.any() or hand.any():
                 scores.append((hand & truth).sum() / (hand | truth).sum())
@@ -175,6 +218,10 @@ def test_a_folder_with_other_things_is_never_replaced(tmp_path):
         (("--images-per-class", "0"), "--images-per-class"),
         (("--workers", "-2"), "--workers"),
         (("--seed", "-1"), "--seed"),
+        (("--preset", "demmo"), "did you mean 'demo'"),
+        (("--errors", "-1"), "--errors"),
+        (("--duplicates", "99"), "--duplicates"),
+        (("--mix", "odd"), "--mix"),
     ],
 )
 def test_bad_input_is_one_sentence(tmp_path, arguments, words):
@@ -188,7 +235,7 @@ def test_bad_input_is_one_sentence(tmp_path, arguments, words):
 def test_a_place_that_cannot_be_written_is_named():
     done = run("--out", "/proc/sample", *TINY)
     assert done.returncode in (1, 2)
-    assert "/proc/sample" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert "/proc/" in done.stderr and "sample" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="Ctrl-C is sent to a POSIX process group")

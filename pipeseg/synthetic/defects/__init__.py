@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeseg.synthetic.defects import deformation, deposition, disconnection, obstacle
+from pipeseg.synthetic.defects import deformation, deposition, disconnection, misalignment, obstacle, rupture
 from pipeseg.synthetic.defects.base import Defect, Limits, View
 
 
@@ -25,6 +25,8 @@ DEFECTS: dict[str, DefectClass] = {
     "obstacle": DefectClass("Препятствие", obstacle.sample, obstacle.LIMITS),
     "disconnection": DefectClass("Отсоединение", disconnection.sample, disconnection.LIMITS),
     "deformation": DefectClass("Деформация", deformation.sample, deformation.LIMITS),
+    "rupture": DefectClass("Разрыв", rupture.sample, rupture.LIMITS),
+    "misalignment": DefectClass("Несоосность", misalignment.sample, misalignment.LIMITS),
 }
 
 __all__ = ["DEFECTS", "Defect", "DefectClass", "Limits", "View"]

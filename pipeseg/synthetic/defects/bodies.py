@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeseg.synthetic.geometry import Rays
+from pipeseg.synthetic.noise import Textures, look_up
+from pipeseg.synthetic.surface import Surface, tinted
 
 Hit = tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 NOTHING = np.float32(1e9)
@@ -118,6 +120,35 @@ class Body:
     size: float
     bundle: float = 0.0
 
+    def ball(self) -> tuple[np.ndarray, float]:
+        """Centre (3,) and radius of a ball that holds every part."""
+        middle = np.mean([part.centre for part in self.parts], axis=0)
+        return middle, max(float(np.linalg.norm(part.centre - middle)) + part.reach for part in self.parts)
+
+
+def paint_part(rays: Rays, surface: Surface, part: Part, tex: Textures, instance: int) -> None:
+    """Draw one part of the body numbered ``instance`` into ``surface``, where nothing nearer hides it."""
+    window = rays.window(part.centre, part.reach)
+    if window is None:
+        return
+    rays, surface = rays.crop(*window), surface.crop(*window)
+    t, (nx, ny, nz), albedo_gain = part.hit(rays)
+    seen = t < surface.t
+    if not seen.any():
+        return
+    t = np.where(seen, t, 1.0).astype(np.float32)
+    x, y, z = rays.at(t)
+    # Little light gets under a thing that lies on the floor.
+    under = 0.72 - 0.35 * ny + 0.2 * (float(part.centre[1]) - y) / part.reach
+    paint = part.paint
+    grain = look_up(tex.grain, (x + y) * 0.8 + paint.offset, (z - x) * 0.8 + paint.offset)
+    patches = look_up(tex.soft, (x - z) * 0.6 + paint.offset, (y + z) * 0.6)
+    value = (1 + paint.mottle * (0.6 * patches + 0.5 * grain[..., 0])).clip(0.25, 1.9) * albedo_gain * under
+    albedo = tinted(value, paint.colour)
+    bump = paint.relief
+    normal = (nx + bump * grain[..., 1], ny + bump * grain[..., 2], nz + bump * grain[..., 1])
+    surface.put(seen, t, normal, albedo.astype(np.float32), paint.gloss, instance)
+
 
 def _floor(x: float) -> float:
     return float(np.sqrt(max(1 - x * x, 0.0)))
@@ -198,4 +229,4 @@ def roots(rng: np.random.Generator, x: float, z: float) -> Body:
             # Segments overlap by half a thickness, so that bends show no gap.
             parts.append(Tube(point - forward * thick / 2, end, thick * (1 - 0.15 * step), 0.0, paint))
             point = end
-    return Body(tuple(parts), tuple(origin + inward * reach * 0.5), 0.3, bundle=0.09)
+    return Body(tuple(parts), tuple(origin + inward * reach * 0.5), 0.3, bundle=0.12)

@@ -11,7 +11,7 @@ from pipeseg.synthetic.defects.base import Limits, View
 from pipeseg.synthetic.geometry import Rays, WallHit, smoothstep
 from pipeseg.synthetic.materials import Wall
 from pipeseg.synthetic.noise import SIZE, Textures, look_up, look_up_table, textures
-from pipeseg.synthetic.surface import Surface
+from pipeseg.synthetic.surface import Surface, spread, tinted
 
 LIMITS = Limits(area=(0.06, 0.55), fill=(0.3, 1.0))
 COLOURS = (  # BGR: ochre sand, grey sludge, yellow gravel, brown silt
@@ -71,15 +71,15 @@ class Deposition:
         cover = np.sqrt(np.maximum(1 - x * x, 0)) - y
         pebbles = look_up(tex.grain, x * 0.9 + 0.3, (z - y) * 0.9)
         dust = look_up(tex.grain, x * 2.3 + 0.7, (z - y) * 2.3)
-        found &= cover > 0.012 + 0.016 * pebbles[..., 0]
+        found &= (cover > 0.012 + 0.016 * pebbles[..., 0]) & (np.abs(x) < 1)
         fine = np.clip(0.05 / (t * t * rays.pixel / 0.3), 0, 1)
         patches = look_up(tex.soft, x * 0.5 + 0.1, (z - y) * 0.35)
         value = 1 + 0.14 * patches + self.grain * fine * (0.2 * pebbles[..., 0] + 0.14 * dust[..., 0])
-        albedo = np.maximum(value, 0.2)[..., None] * np.asarray(self.colour, np.float32)
+        albedo = tinted(np.maximum(value, 0.2), self.colour)
         # Hollows hold wet, dark mud; tops are washed pale.
-        albedo *= (0.72 + 0.5 * look_up_table(self.relief, column, row))[..., None]
+        albedo *= spread(0.72 + 0.5 * look_up_table(self.relief, column, row))
         # Single pale stones catch the lamp.
-        albedo *= (1 + 0.5 * smoothstep(1.3, 2.0, pebbles[..., 0]) * fine)[..., None]
+        albedo *= spread(1 + 0.5 * smoothstep(1.3, 2.0, pebbles[..., 0]) * fine)
         bump = 0.5 * self.grain * fine
         normal = (
             -slope_x + bump * (pebbles[..., 1] + 0.5 * dust[..., 1]),

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeseg.synthetic.defects.base import Limits, View
-from pipeseg.synthetic.geometry import Rays, WallHit
+from pipeseg.synthetic.defects.ground import SOILS, face_albedo, soil_albedo
+from pipeseg.synthetic.geometry import Rays, WallHit, wrapped
 from pipeseg.synthetic.materials import Wall
 from pipeseg.synthetic.noise import Textures, look_up
 from pipeseg.synthetic.surface import Surface
 
 LIMITS = Limits(area=(0.012, 0.24), fill=(0.08, 0.42))
-SOILS = ((0.10, 0.13, 0.16), (0.14, 0.24, 0.36), (0.05, 0.06, 0.06))  # BGR: dark earth, rusty clay, void
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Disconnection:
 
     def paint(self, rays: Rays, hit: WallHit, surface: Surface, wall: Wall, tex: Textures, first: int) -> None:
         turn = hit.theta / np.float32(2 * np.pi)
-        away = np.abs((hit.theta - self.middle + np.pi) % (2 * np.pi) - np.pi)
+        away = np.abs(wrapped(hit.theta - self.middle))
         # A partial gap closes like a wedge; a complete one is wider on one side.
         if self.span < 2 * np.pi:
             opening = np.sqrt(np.clip(1 - (2 * away / self.span) ** 2, 0, 1))
@@ -58,9 +58,8 @@ class Disconnection:
         inside = np.minimum(to_face, to_soil)
         soil_noise = look_up(tex.grain, turn * 5 + self.offset, (hit.z + inside * rays.dz) * 0.8)
         rust = look_up(tex.soft, turn * 3, hit.z * 0.2 + self.offset)
-        soil = (1 + 0.45 * soil_noise[..., 0]).clip(0.2, 2)[..., None] * np.asarray(self.soil, np.float32)
-        face_colour = np.asarray(wall.material.colour, np.float32) * np.array([0.75, 0.95, 1.12], np.float32)
-        face = (self.face * (1 + 0.25 * rust + 0.12 * soil_noise[..., 0]).clip(0.3, 2))[..., None] * face_colour
+        soil = soil_albedo(self.soil, soil_noise[..., 0])
+        face = face_albedo(wall, self.face, rust, soil_noise[..., 0])
         albedo = np.where(faces[..., None], face, soil)
         sin, cos = np.sin(hit.theta), np.cos(hit.theta)
         normal = (

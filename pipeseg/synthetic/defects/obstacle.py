@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from pipeseg.synthetic.defects.base import Limits, View
-from pipeseg.synthetic.defects.bodies import Body, Part, bottle, brick, roots, stone
+from pipeseg.synthetic.defects.bodies import Body, bottle, brick, paint_part, roots, stone
 from pipeseg.synthetic.geometry import Rays, WallHit
 from pipeseg.synthetic.materials import Wall
-from pipeseg.synthetic.noise import Textures, look_up
+from pipeseg.synthetic.noise import Textures
 from pipeseg.synthetic.surface import Surface
 
 LIMITS = Limits(area=(0.012, 0.3), fill=(0.25, 1.0))
@@ -34,40 +34,22 @@ class Obstacle:
     def paint(self, rays: Rays, hit: WallHit, surface: Surface, wall: Wall, tex: Textures, first: int) -> None:
         for number, body in enumerate(self.bodies):
             self._shadow(rays, surface, body)
+            window = rays.window(*body.ball())
+            if window is None:
+                continue
+            near, there = rays.crop(*window), surface.crop(*window)
             for part in body.parts:
-                window = rays.window(part.centre, part.reach)
-                if window is not None:
-                    self._paint_part(rays.crop(*window), surface.crop(*window), part, tex, first + number)
-
+                paint_part(near, there, part, tex, first + number)
             if body.bundle:
                 _fill_gaps(rays, surface, body, first + number)
 
     def _shadow(self, rays: Rays, surface: Surface, body: Body) -> None:
         # The lamp sits at the camera, so the shadow falls just behind the body and pools under it.
         x, y, z = rays.at(surface.t)
-        cx, cy, cz = body.centre
-        size = body.size
+        cx, cy, cz, size = (float(v) for v in (*body.centre, body.size))
         distance = ((x - cx) / (1.25 * size)) ** 2 + ((z - cz - 0.45 * size) / (1.7 * size)) ** 2
         distance += ((y - cy) / (1.8 * size)) ** 2
-        surface.shade *= 1 - 0.72 * np.exp(-(distance**1.5))
-
-    def _paint_part(self, rays: Rays, surface: Surface, part: Part, tex: Textures, instance: int) -> None:
-        t, (nx, ny, nz), albedo_gain = part.hit(rays)
-        seen = t < surface.t
-        if not seen.any():
-            return
-        t = np.where(seen, t, 1.0).astype(np.float32)
-        x, y, z = rays.at(t)
-        # Little light gets under a thing that lies on the floor.
-        under = 0.72 - 0.35 * ny + 0.2 * (float(part.centre[1]) - y) / part.reach
-        paint = part.paint
-        grain = look_up(tex.grain, (x + y) * 0.8 + paint.offset, (z - x) * 0.8 + paint.offset)
-        patches = look_up(tex.soft, (x - z) * 0.6 + paint.offset, (y + z) * 0.6)
-        value = (1 + paint.mottle * (0.6 * patches + 0.5 * grain[..., 0])).clip(0.25, 1.9) * albedo_gain * under
-        albedo = value[..., None] * np.asarray(paint.colour, np.float32)
-        bump = paint.relief
-        normal = (nx + bump * grain[..., 1], ny + bump * grain[..., 2], nz + bump * grain[..., 1])
-        surface.put(seen, t, normal, albedo.astype(np.float32), paint.gloss, instance)
+        surface.shade *= 1 - 0.72 * np.exp(-distance * np.sqrt(distance))
 
 
 def _fill_gaps(rays: Rays, surface: Surface, body: Body, instance: int) -> None:
