@@ -18,6 +18,8 @@ from pipeseg.data.via import COLUMNS as VIA_COLUMNS
 
 # beside the checkout where there is one; tests that want it skip where there is none
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "neu_seg"
+# with turned copies under new names, and groups.csv that tells them
+ROTATED = REAL.with_name("neu_rotated")
 REAL_CLASSES = ["inclusion", "patches", "scratches"]
 SMALLEST_BOX = 16
 

@@ -1,0 +1,49 @@
+"""Boxes against what a person drew in the same picture."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeseg.data.audit.content import content_suspects
+from pipeseg.data.regions import Region
+
+
+def square(x, y, side, name):
+    points = np.array([(x, y), (x + side, y), (x + side, y + side), (x, y + side)], float)
+    return Region(points, name)
+
+
+@pytest.fixture
+def images(tmp_path):
+    Image.new("RGB", (100, 80)).save(tmp_path / "a.png")
+    return {"a.png": tmp_path / "a.png"}
+
+
+def kinds(images, boxes, regions):
+    found = content_suspects(images, {"a.png": boxes}, {"a.png": regions})
+    return [(suspect.defect_class, suspect.kind) for suspect in found]
+
+
+def test_polygons_decide(images):
+    regions = [square(10, 10, 20, "crack"), square(60, 40, 30, "leak")]
+    boxes = [
+        ("crack", (8, 8, 33, 33)),
+        ("leak", (8, 8, 33, 33)),
+        ("crack", (58, 5, 80, 25)),
+        # a corner of another class's drawing is no reason to call it that
+        ("crack", (40, 20, 64, 44)),
+        ("leak", (55, 35, 95, 75)),
+    ]
+    assert kinds(images, boxes, regions) == [("leak", "wrong_class"), ("crack", "false"), ("crack", "false")]
+
+
+def test_looked_at_and_nothing_there(images):
+    assert kinds(images, [("crack", (8, 8, 33, 33))], []) == [("crack", "false")]
+
+
+def test_polygons_without_a_class_are_of_the_only_one(images):
+    assert kinds(images, [("crack", (8, 8, 33, 33))], [square(10, 10, 20, None)]) == []
+
+
+def test_pictures_that_nobody_drew_in_are_not_judged(images):
+    assert content_suspects(images, {"a.png": [("crack", (8, 8, 33, 33))]}, {}) == []
