@@ -68,8 +68,9 @@ def pixel_digest(path: Path, transform: int) -> bytes:
 
 
 def _digest(pixels: np.ndarray) -> bytes:
-    shape = repr(pixels.shape).encode()
-    return hashlib.blake2b(np.ascontiguousarray(pixels), digest_size=16, person=shape[:16]).digest()
+    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(pixels))
+    return digest.digest()
 
 
 def _key(pixels: np.ndarray) -> tuple[bytes, int]:
