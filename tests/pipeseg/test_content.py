@@ -37,6 +37,14 @@ def test_polygons_decide(images):
     assert kinds(images, boxes, regions) == [("leak", "wrong_class"), ("crack", "false"), ("crack", "false")]
 
 
+def test_a_class_that_was_not_outlined_is_not_judged(images):
+    # only cracks were drawn here: a box of a leak elsewhere is nobody's mistake
+    assert kinds(images, [("leak", (60, 40, 90, 70))], [square(10, 10, 20, "crack")]) == []
+    # and where leaks often lie over cracks, they were left out rather than confused
+    boxes = [("leak", (8, 8, 33, 33)), ("leak", (9, 9, 34, 34)), ("leak", (60, 40, 90, 70))]
+    assert kinds(images, boxes, [square(10, 10, 20, "crack")]) == []
+
+
 def test_looked_at_and_nothing_there(images):
     assert kinds(images, [("crack", (8, 8, 33, 33))], []) == [("crack", "false")]
 
