@@ -117,6 +117,10 @@ async def test_pause_resume_checkpoint_and_stop_by_keys(workshop: Settings) -> N
         await pilot.press("p")
         await until(pilot, lambda: "● running" in head())
         assert len(list_runs(workshop)) == 1
+        await pilot.press("s")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.press("y")
+        await until(pilot, lambda: "■ stopped" in head())
 
 
 async def test_a_run_goes_on_without_the_dashboard_and_is_found_again(workshop: Settings) -> None:
