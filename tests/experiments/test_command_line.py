@@ -53,7 +53,7 @@ def test_show_experiment_and_run(open_gate_workshop):
     directory = launcher.launch(workshop.settings, "tiny", ["epochs=2"])
     launcher.wait(directory)
     text = workshop.command("show", "tiny").stdout
-    assert "# what this experiment learns from" in text and "AdamW learning rate" in text
+    assert "# what this experiment learns from" in text and "learning rate, at its peak" in text
     assert json.loads(workshop.command("show", "tiny", "--json").stdout)["config_text"] == CONFIG
     shown = json.loads(workshop.command("show", "latest", "--json").stdout)
     assert shown["run_id"] == directory.run_id and shown["test"] == {"iou": 0.625}

@@ -135,8 +135,8 @@ def resolve(root, pictures, references):
         (["images/A.jpg", "images/a.JPG"], "a.jpg", None),
         # another machine's folders say nothing
         (["images/a.jpg"], "C:\\data\\old\\a.jpg", "images/a.jpg"),
-        (["x/a.jpg", "y/a.jpg"], "/home/me/y/a.jpg", "y/a.jpg"),
-        (["x/a.jpg", "y/a.jpg"], "/home/me/z/a.jpg", None),
+        (["x/a.jpg", "y/a.jpg"], "/photos/me/y/a.jpg", "y/a.jpg"),
+        (["x/a.jpg", "y/a.jpg"], "/photos/me/z/a.jpg", None),
         # where all pictures lie in one folder, so do the folders of a path
         (["images/a.jpg", "images/b.jpg"], "train2017/a.jpg", "images/a.jpg"),
         (["x/a.jpg", "y/b.jpg"], "z/a.jpg", None),
