@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 
 from experiments.dataset_jobs import Job, last_job
 from experiments.dataset_reports import Report, read_report
+from pipeseg.data.names import IMAGE_SUFFIXES, is_picture
 from pipeseg.errors import BadInput, did_you_mean
 from pipeseg.run_directory import read_json
 from pipeseg.settings import Settings
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 KINDS = ("source", "train", "val", "test", "hybrid", "unknown")
 MAKE_SAMPLE = "python scripts/tools/make_sample_dataset.py"
 IMPORT = "python scripts/tools/import_dataset.py"
@@ -208,9 +208,7 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _list_pictures(images: Path) -> tuple[str, ...]:
-    # hidden: what macOS writes beside a file on a foreign disk has the file's suffix
-    names = (entry.name for entry in images.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES)
-    return tuple(sorted(name for name in names if not name.startswith(".")))
+    return tuple(sorted(entry.name for entry in images.iterdir() if is_picture(entry)))
 
 
 def _read(folder: Path) -> DatasetView:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from pipeseg.data.build import clear_leftovers
-from pipeseg.data.pictures import IMAGE_SUFFIXES
+from pipeseg.data.names import IMAGE_SUFFIXES
 from pipeseg.errors import BadInput, os_error_sentence
 
 # all that an import reads

@@ -12,6 +12,8 @@ from pipeseg.errors import BadInput
 COLUMNS = ("filename", "defect_class", "x_min", "y_min", "x_max", "y_max")
 
 Box = tuple[float, float, float, float]
+# a box with its class in front
+Labelled = tuple[str, Box]
 
 
 def read_boxes(path: Path, defect_class: str | None) -> dict[str, list[Box]]:

@@ -8,9 +8,9 @@ import numpy as np
 
 from pipeseg.data.description import read_description
 from pipeseg.data.fingerprint import fingerprint_folder
-from pipeseg.data.names import same_form
+from pipeseg.data.names import IMAGE_SUFFIXES, is_picture, same_form
 from pipeseg.data.parallel import threaded
-from pipeseg.data.pictures import IMAGE_SUFFIXES, read_image, read_mask
+from pipeseg.data.pictures import read_image, read_mask
 from pipeseg.errors import BadInput
 
 
@@ -90,12 +90,7 @@ def list_images(path: Path) -> list[Path]:
         raise BadInput(
             f"{path}: no dataset there (images/ is missing); see `python -m experiments validate` for the mend"
         )
-    images = sorted(
-        # hidden: what macOS writes beside a file on a foreign disk has the file's suffix
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
-    )
+    images = sorted(file for file in folder.iterdir() if is_picture(file))
     if not images:
         raise BadInput(f"{folder}: holds no picture; add {', '.join(sorted(IMAGE_SUFFIXES))} files")
     return images

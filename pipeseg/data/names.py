@@ -1,7 +1,16 @@
-"""File names that mean the same: composed and decomposed accents, upper and lower case."""
+"""File names: which are pictures, and which mean the same. Standard library only, for the dashboard reads it too."""
 
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+
+
+def is_picture(path: Path) -> bool:
+    """Tell by its name whether a file is a picture of a dataset."""
+    # hidden: what macOS writes beside a file on a foreign disk has the file's suffix
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
 def same_form(name: str) -> str:

@@ -12,7 +12,6 @@ from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, TiffImag
 
 from pipeseg.errors import BadInput
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 # Four bytes a pixel while it is decoded: 256 MB. A small file can claim any size, so its header is asked first.
 MAX_PIXELS = 64_000_000
 # what Pillow may try, whatever the suffix says: its other readers start programs or are rarely tested
@@ -126,6 +125,24 @@ def check_picture(path: Path) -> None:
 def write_png(path: Path, array: np.ndarray) -> None:
     """Write uint8 (H, W) or RGB (H, W, 3) as PNG."""
     Image.fromarray(array).save(path, format="PNG")
+
+
+def read_grey(path: Path, least: int) -> np.ndarray:
+    """Return the picture as a person sees it, uint8 (H, W) grey, where the format allows at a fraction of its size.
+
+    Args:
+        least: pixels that both sides keep.
+
+    Raises:
+        BadInput: as `read_image`.
+    """
+    with _opened(path) as picture:
+        way = _turn(picture)
+        if picture.mode in ("L", "RGB"):
+            picture.draft("L", (least, least))
+        if picture.mode != "L":
+            picture = picture.convert("RGB").convert("L")
+        return np.asarray(picture.transpose(way) if way is not None else picture)
 
 
 @contextmanager

@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 
 from pipeseg.data.boxes import COLUMNS as BOX_COLUMNS
-from pipeseg.data.boxes import Box, box_row, box_rows, fill_boxes
+from pipeseg.data.boxes import Box, Labelled, box_row, box_rows, fill_boxes
 from pipeseg.data.build import building, link_or_copy
 from pipeseg.data.description import read_description
+from pipeseg.data.names import is_picture
 from pipeseg.data.parallel import threaded
-from pipeseg.data.pictures import IMAGE_SUFFIXES, picture_size, write_png
+from pipeseg.data.pictures import picture_size, write_png
 from pipeseg.data.regions import Region
 from pipeseg.data.via import COLUMNS as VIA_COLUMNS
 from pipeseg.data.via import read_via, region_rows
@@ -36,7 +37,6 @@ TABLE = "quarantine.csv"
 COLUMNS = ("item", "file", "what", "kind", "defect_class", "x_min", "y_min", "x_max", "y_max", "group", "reason")
 # kinds of pictures that no dataset can hold, whatever a person thinks of them
 UNUSABLE = {"unreadable", "stem"}
-Labelled = tuple[str, Box]
 Tick = Callable[[int, int], None]
 
 
@@ -277,7 +277,7 @@ def read_cleaned(folder: Path) -> Cleaned:
     entries = []
     images = [image for place in (folder, quarantine) for image in (place / "images").iterdir()]
     for image in sorted(images, key=lambda path: path.name):
-        if image.suffix.lower() not in IMAGE_SUFFIXES or image.name.startswith("."):
+        if not is_picture(image):
             continue
         name = image.name
         mask = quarantine / "masks" / f"{name}.png" if name in lost else folder / "masks" / f"{image.stem}.png"

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeseg.data.audit.boxes import Labelled, check_boxes, large_classes, size_outliers
+from pipeseg.data.audit.boxes import check_boxes, large_classes, size_outliers
 from pipeseg.data.audit.conflicts import find_conflicts
 from pipeseg.data.audit.content import content_suspects
 from pipeseg.data.audit.files import check_files, odd_sizes
 from pipeseg.data.audit.findings import Audit, ClassCount, Note, SuspectBox, Unreadable
+from pipeseg.data.boxes import Labelled
 from pipeseg.data.build import link_or_copy
 from pipeseg.data.duplicates import Duplicates, find_duplicates
 from pipeseg.data.formats import Source

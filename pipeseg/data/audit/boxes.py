@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from statistics import median
 
 from pipeseg.data.audit.findings import Note, SuspectBox
-from pipeseg.data.boxes import Box
+from pipeseg.data.boxes import Box, Labelled
 
 # a side below this shows nothing that a person could have meant
 SMALLEST_SIDE = 3
@@ -23,8 +23,6 @@ EXTREME_ASPECT = 12
 # honest boxes of a frayed class lie beyond it)
 OUTLIER = 5.0
 FEWEST_FOR_OUTLIERS = 20
-
-Labelled = tuple[str, Box]
 
 
 def check_boxes(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pipeseg.data.audit.boxes import Labelled, iou
+from pipeseg.data.audit.boxes import iou
 from pipeseg.data.audit.findings import Conflict
-from pipeseg.data.boxes import Box
+from pipeseg.data.boxes import Box, Labelled
 
 if TYPE_CHECKING:
     from pipeseg.data.duplicates import Pair

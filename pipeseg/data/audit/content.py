@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeseg.data.audit.findings import SuspectBox
-from pipeseg.data.boxes import Box, fill_boxes
+from pipeseg.data.boxes import Box, Labelled, fill_boxes
 from pipeseg.data.pictures import picture_size
 from pipeseg.data.regions import Region, rasterise
 
@@ -18,8 +18,6 @@ COVERED = 0.3
 # share of a class's boxes; beyond it, the class was not outlined rather than mistaken
 MANY = 0.3
 WRONG_CLASS = "wrong_class"
-
-Labelled = tuple[str, Box]
 
 
 def content_suspects(

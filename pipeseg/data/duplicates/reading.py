@@ -10,7 +10,7 @@ import numpy as np
 from pipeseg.data.duplicates.agreement import texture
 from pipeseg.data.duplicates.dihedral import turn
 from pipeseg.data.duplicates.hashing import features
-from pipeseg.data.pictures import _opened, _turn, read_image
+from pipeseg.data.pictures import read_grey, read_image
 from pipeseg.errors import BadInput
 
 SIDE = 64
@@ -50,7 +50,7 @@ class Look:
 def look_at(path: Path) -> Look | str:
     """Return what the picture looks like, or the sentence that says why it cannot be read."""
     try:
-        thumbnail = _thumbnail(_without_bars(_read_grey(path, DRAFT_SIDE)))
+        thumbnail = _thumbnail(_without_bars(read_grey(path, DRAFT_SIDE)))
         flat = bool(texture(thumbnail).sum() < LEAST_BLOCKS)
         key, canonical = _key(read_image(path) if flat else thumbnail)
     except BadInput as error:
@@ -78,17 +78,6 @@ def _key(pixels: np.ndarray) -> tuple[bytes, int]:
     if (pixels == pixels[0, 0]).all():  # one colour, such as all black: the turns differ in their shape at most
         return min((_digest(turn(pixels, transform)), transform) for transform in range(2))
     return min((_digest(turn(pixels, transform)), transform) for transform in range(8))
-
-
-def _read_grey(path: Path, least: int) -> np.ndarray:
-    """Return the picture as a person sees it, in grey, where the format allows at a fraction of its size."""
-    with _opened(path) as picture:
-        way = _turn(picture)
-        if picture.mode in ("L", "RGB"):
-            picture.draft("L", (least, least))
-        if picture.mode != "L":
-            picture = picture.convert("RGB").convert("L")
-        return np.asarray(picture.transpose(way) if way is not None else picture)
 
 
 def _thumbnail(grey: np.ndarray) -> np.ndarray:

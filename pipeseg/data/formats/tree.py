@@ -9,8 +9,7 @@ from pathlib import Path
 
 from pipeseg.data.formats.documents import json_kind, read_json_document
 from pipeseg.data.formats.source import Problem
-from pipeseg.data.names import same_form
-from pipeseg.data.pictures import IMAGE_SUFFIXES
+from pipeseg.data.names import IMAGE_SUFFIXES, same_form
 from pipeseg.errors import BadInput, os_error_sentence
 
 # folders whose pictures are masks, never photographs
