@@ -1,12 +1,10 @@
 """What sets have to be to each other: no group, no picture and no copy of one in two that must be apart."""
 
 import itertools
-import tempfile
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeseg.data.build import link_or_copy
 from pipeseg.data.description import read_description
 from pipeseg.data.families import DerivedSet, must_be_apart
 from pipeseg.data.folder import groups_of
@@ -56,27 +54,19 @@ def check_copies(
     for photo in photos:
         places.setdefault(photo.pixels, []).extend(photo.places)
         paths.setdefault(photo.pixels, photo.path)
-    with tempfile.TemporaryDirectory() as folder:
-        named = _named_apart(paths, Path(folder))
-        duplicates = find_duplicates(list(named), tick=tick)
-        pixels_of = {path.name: pixels for path, pixels in named.items()}
-        holders = {group: [place for name in group for place in places[pixels_of[name]]] for group in duplicates.groups}
+    pixels_of = _named_apart(paths)
+    duplicates = find_duplicates({name: paths[pixels] for name, pixels in pixels_of.items()}, tick=tick)
+    holders = {group: [place for name in group for place in places[pixels_of[name]]] for group in duplicates.groups}
     for _, first, second in _straddling(sets, holders):
         if (first, second) not in known:
             _straddles(sets, "copies", first, second, "are copies of one picture", report)
 
 
-def _named_apart(paths: Mapping[bytes, Path], folder: Path) -> dict[Path, bytes]:
-    """Return `path -> pixels` without a file name that comes twice: `folder` gets links under other names."""
-    named: dict[Path, bytes] = {}
-    taken: set[str] = set()
+def _named_apart(paths: Mapping[bytes, Path]) -> dict[str, bytes]:
+    """Return `name -> pixels`; a file name that comes again gets a number in front."""
+    named: dict[str, bytes] = {}
     for number, (pixels, path) in enumerate(paths.items()):
-        if path.name in taken:
-            link = folder / f"{number}-{path.name}"
-            link_or_copy(path, link)
-            path = link
-        taken.add(path.name)
-        named[path] = pixels
+        named[f"{number}-{path.name}" if path.name in named else path.name] = pixels
     return named
 
 

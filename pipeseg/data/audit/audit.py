@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,7 @@ from pipeseg.data.audit.content import content_suspects
 from pipeseg.data.audit.files import check_files, odd_sizes
 from pipeseg.data.audit.findings import Audit, ClassCount, Note, SuspectBox, Unreadable
 from pipeseg.data.boxes import Labelled
-from pipeseg.data.build import link_or_copy
-from pipeseg.data.duplicates import Duplicates, find_duplicates
+from pipeseg.data.duplicates import find_duplicates
 from pipeseg.data.formats import Source
 from pipeseg.data.formats.own import NAME as OWN
 
@@ -63,7 +61,7 @@ def audit(
     notes += odd_sizes(sizes)
 
     readable = {name: images[name] for name in sizes}
-    duplicates = _find_duplicates(readable, workers, progress.next())
+    duplicates = find_duplicates(readable, workers=workers, tick=progress.next())
     unreadable |= duplicates.unreadable
 
     suspects: list[SuspectBox] = []
@@ -131,17 +129,6 @@ class _Phases:
             self.tick(max(1, round(self.count * share)), self.count)
 
         return tick
-
-
-def _find_duplicates(images: Mapping[str, Path], workers: int | None, tick: Tick) -> Duplicates:
-    """As `find_duplicates`, by the pictures' names, which need not be those of their files."""
-    if all(name == image.name for name, image in images.items()):
-        return find_duplicates(list(images.values()), workers=workers, tick=tick)
-    # equal file names in several folders: the search knows pictures by their file names
-    with tempfile.TemporaryDirectory() as folder:
-        for name, image in images.items():
-            link_or_copy(image, Path(folder, name))
-        return find_duplicates([Path(folder, name) for name in images], workers=workers, tick=tick)
 
 
 def box_masks(source: Source) -> dict[str, Path]:

@@ -1,7 +1,7 @@
 """The search for duplicates: look at every picture once, propose pairs by hash, compare those, group what agrees."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -28,7 +28,7 @@ Tick = Callable[[int, int], None]
 
 
 def find_duplicates(
-    images: Sequence[Path], *, workers: int | None = None, tick: Tick = lambda done, total: None
+    images: Sequence[Path] | Mapping[str, Path], *, workers: int | None = None, tick: Tick = lambda done, total: None
 ) -> Duplicates:
     """Find pictures that are copies of each other.
 
@@ -37,20 +37,21 @@ def find_duplicates(
     only of one with the same pixels.
 
     Args:
-        images: pictures with different file names, which stand for them in the result.
+        images: pictures with different file names, which stand for them in the result; or the pictures by name.
         workers: threads, all cores by default; the result does not depend on it.
         tick: called with (steps done, steps known so far): one to look at a picture, one to compare a proposed pair.
 
     Raises:
         BadInput: two pictures of one name.
     """
-    paths = sorted(images, key=lambda path: path.name)
-    for before, path in pairwise(paths):
-        if before.name == path.name:
-            raise BadInput(f"{path}: has the same file name as {before}; rename one of them")
+    named = sorted(images.items() if isinstance(images, Mapping) else ((path.name, path) for path in images))
+    for (before, other), (name, path) in pairwise(named):
+        if before == name:
+            raise BadInput(f"{path}: has the same file name as {other}; rename one of them")
+    names, paths = [name for name, _ in named], [path for _, path in named]
     # thumbnails lie in a file, so that memory does not grow with them
     with tempfile.TemporaryFile() as file:
-        numbers, copies, unreadable = _look(paths, file, workers, tick)
+        numbers, copies, problems = _look(paths, file, workers, tick)
         records = np.memmap(file, RECORD, "r", shape=(len(numbers),)) if numbers else np.empty(0, RECORD)
         links = _compare(records, workers, partial(_after_looking, tick, len(paths)))
         groups = joined(links, partial(_agreement, records["thumbnail"]))
@@ -60,27 +61,28 @@ def find_duplicates(
     near = [Link(numbers[link.first], numbers[link.second], link.transform, link.similarity) for link in kept]
     exact = _exact(paths, [near[place] for place in close] + copies, workers)
     ordered = sorted(near + copies, key=lambda link: (link.first, link.second))
-    pairs = tuple(_pair(paths, link, link in exact) for link in ordered)
+    pairs = tuple(_pair(names, link, link in exact) for link in ordered)
     numbered = [[numbers[record] for record in group] for group in groups]
-    return Duplicates(_with_copies(paths, numbered, copies), pairs, unreadable)
+    unreadable = {names[number]: problem for number, problem in problems.items()}
+    return Duplicates(_with_copies(names, numbered, copies), pairs, unreadable)
 
 
 def _look(
     paths: list[Path], file: IO[bytes], workers: int | None, tick: Tick
-) -> tuple[list[int], list[Link], dict[str, str]]:
+) -> tuple[list[int], list[Link], dict[int, str]]:
     """Look at every picture and write a record of each into `file`, but of flat ones and of those seen before.
 
     Returns:
         The number (place in `paths`) of each record; links from the first picture of its look to a later one; the
-        unreadable ones.
+        unreadable ones, by number.
     """
     numbers: list[int] = []
     copies: list[Link] = []
-    unreadable: dict[str, str] = {}
+    unreadable: dict[int, str] = {}
     first_of: dict[bytes, tuple[int, int]] = {}
     for number, look in enumerate(threaded(look_at, paths, workers)):
         if isinstance(look, str):
-            unreadable[paths[number].name] = look
+            unreadable[number] = look
         else:
             first, canonical = first_of.setdefault(look.key, (number, look.canonical))
             if first != number:
@@ -140,16 +142,16 @@ def _exact(paths: list[Path], links: Iterable[Link], workers: int | None) -> set
     return {link for link in links if found[link.first, link.transform] == found[link.second, 0]}
 
 
-def _pair(paths: list[Path], link: Link, exact: bool) -> Pair:
+def _pair(names: list[str], link: Link, exact: bool) -> Pair:
     kind, similarity = ("exact", 1.0) if exact else ("near", round(link.similarity, 4))
-    return Pair(paths[link.first].name, paths[link.second].name, kind, NAMES[link.transform], similarity)
+    return Pair(names[link.first], names[link.second], kind, NAMES[link.transform], similarity)
 
 
-def _with_copies(paths: list[Path], groups: list[list[int]], copies: list[Link]) -> tuple[tuple[str, ...], ...]:
-    """Return the groups by file name; each copy is where the first picture of its look is."""
+def _with_copies(names: list[str], groups: list[list[int]], copies: list[Link]) -> tuple[tuple[str, ...], ...]:
+    """Return the groups by name; each copy is where the first picture of its look is."""
     group_of = {number: group for group in groups for number in group}
     for link in copies:
         group = group_of.setdefault(link.first, [link.first])
         group.append(link.second)
     distinct = {id(group): group for group in group_of.values()}
-    return tuple(sorted(tuple(paths[number].name for number in sorted(group)) for group in distinct.values()))
+    return tuple(sorted(tuple(names[number] for number in sorted(group)) for group in distinct.values()))
