@@ -4,6 +4,7 @@
 key with the mend. pydantic checks (types, ranges), ruamel.yaml reads (YAML 1.2, comments kept by the editor).
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -16,6 +17,8 @@ from pipeseg.registry import LOSSES, MODELS, REFINERS
 METRICS = ("iou", "dice", "precision", "recall", "specificity", "loss")
 # networks of the U-Net family halve the picture five times
 STRIDE = 32
+# pictures per step where batch_size is left to us: a step of SGD that is neither noisy nor dear
+AUTO_BATCH = 8
 
 
 class ConfigError(BadInput):
@@ -141,7 +144,9 @@ class TrainConfig(_Experiment):
     evaluation_metrics: Literal["soft", "binary"] = Field(
         "binary", description="test on probabilities or after the threshold"
     )
-    threshold: float = Field(0.5, gt=0, lt=1, description="probability from which a pixel is defect")
+    threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["auto"] = Field(
+        0.5, description="probability from which a pixel is defect; auto = the best one on val, chosen at the end"
+    )
     model: ModelConfig = Field(default_factory=ModelConfig)
     epochs: int = Field(30, ge=1, description="passes over the training set, or blocks of steps_per_epoch steps")
     steps_per_epoch: int | None = Field(
@@ -159,9 +164,13 @@ class TrainConfig(_Experiment):
         None, gt=0, lt=1, description="score and keep a moving average of the weights, e.g. 0.999; null = the weights"
     )
     early_stop: int | None = Field(None, ge=1, description="end after so many validations without a better score")
-    batch_size: int = Field(2, ge=1, description="pictures per optimizer step")
-    micro_batch: int | None = Field(
-        None, ge=1, description="pictures at once on the device, gradients are added up; null = batch_size"
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        2, description="pictures per optimizer step; auto = 8, of which as many at once as memory holds"
+    )
+    micro_batch: Annotated[int, Field(ge=1)] | Literal["auto"] | None = Field(
+        None,
+        description="pictures at once on the device, gradients are added up, BatchNorm sees so many;"
+        " auto = halved when memory runs out, null = batch_size",
     )
     augment: bool = Field(True, description="random flips, shifts and light on training pictures")
     criterion: CriterionConfig = Field(default_factory=CriterionConfig)
@@ -177,7 +186,24 @@ class TrainConfig(_Experiment):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="auto = bfloat16 where the device has it; float16 needs CUDA"
     )
+    deterministic: bool = Field(True, description="ask for repeatable kernels; false = the fastest ones on CUDA")
+    compile: bool = Field(
+        False, description="torch.compile: a minute or two at the start, faster steps on CUDA, slower ones on a CPU"
+    )
     num_workers: int | None = Field(None, ge=0, description="loader processes; null = chosen by the machine")
+
+    @property
+    def pictures_per_step(self) -> int:
+        return AUTO_BATCH if self.batch_size == "auto" else self.batch_size
+
+    @property
+    def shrinks_micro_batch(self) -> bool:
+        """Whether a smaller micro-batch may be chosen when memory runs out."""
+        return self.micro_batch == "auto" or (self.batch_size == "auto" and self.micro_batch is None)
+
+    @property
+    def first_micro_batch(self) -> int:
+        return self.micro_batch if isinstance(self.micro_batch, int) else self.pictures_per_step
 
     @model_validator(mode="after")
     def _disjoint(self) -> "TrainConfig":
@@ -326,7 +352,11 @@ def check_config(values: Mapping[str, Any], source: str = "config.yaml") -> tupl
     try:
         return kind.model_validate(values), warnings
     except ValidationError as error:
-        raise ConfigError(source, [_explain(kind, problem) for problem in error.errors()]) from None
+        # one line per key: a number or a word that both do not fit are two problems for pydantic
+        problems: dict[str, str] = {}
+        for key, text in (_explain(kind, problem) for problem in error.errors()):
+            problems.setdefault(key, text)
+        raise ConfigError(source, list(problems.items())) from None
 
 
 def load_config(path: Path, overrides: Iterable[str] = ()) -> tuple[Config, list[str]]:
@@ -354,7 +384,9 @@ def dump_config(config: Config) -> str:
 
 def _explain(kind: type[Section], problem: Any) -> tuple[str, str]:
     """Put one pydantic error into our words: (dotted key, sentence)."""
-    key = ".".join(str(part) for part in problem["loc"])
+    # `batch_size.constrained-int` and `batch_size.literal['auto']` are ways to read one key
+    loc = [str(part) for part in problem["loc"] if not re.match(r"(constrained-|literal\[)", str(part))]
+    key, auto = ".".join(loc), " or auto" if len(loc) < len(problem["loc"]) else ""
     context = problem.get("ctx", {})
     match problem["type"]:
         case "extra_forbidden":
@@ -366,7 +398,7 @@ def _explain(kind: type[Section], problem: Any) -> tuple[str, str]:
         case "value_error":
             return key, str(context["error"])
         case _:
-            return key, f"{problem['msg'][0].lower()}{problem['msg'][1:]} (got {problem['input']!r})"
+            return key, f"{problem['msg'][0].lower()}{problem['msg'][1:]}{auto} (got {problem['input']!r})"
 
 
 def _keys_at(kind: type[Section], location: tuple[int | str, ...]) -> list[str]:

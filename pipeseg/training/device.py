@@ -18,15 +18,20 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 
-def seed_everything(seed: int) -> None:
-    """Seed every generator and ask for deterministic kernels; call before a network is built."""
+def seed_everything(seed: int, *, deterministic: bool = True) -> None:
+    """Seed every generator; call before a network is built.
+
+    Args:
+        deterministic: ask for repeatable kernels; else cuDNN tries which are the fastest for the run's sizes.
+    """
     # read by cuBLAS when its first handle is made
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
     # warn only: a few upsampling kernels have no deterministic twin on CUDA
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.use_deterministic_algorithms(deterministic, warn_only=True)
+    torch.backends.cudnn.benchmark = not deterministic
 
 
 def generator_states() -> dict[str, Any]:

@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pipeseg.config import CriterionConfig, ModelConfig, TrainConfig
 from pipeseg.data.loading import training_loader
@@ -17,9 +16,12 @@ from pipeseg.run import Run
 from pipeseg.training.checkpoint import Checkpoint, load_training, read_header, save_checkpoint
 from pipeseg.training.device import Hardware, default_workers, generator_states, restore_generators, seed_everything
 from pipeseg.training.evaluate import SCORING_BATCH, evaluate
-from pipeseg.training.optim import AveragedWeights, build_optimizer, learning_rate
+from pipeseg.training.memory import describe_memory, is_out_of_memory
+from pipeseg.training.optim import learning_rate
 from pipeseg.training.report import report
 from pipeseg.training.sets import Sets, load_sets, record_datasets
+from pipeseg.training.step import Learner
+from pipeseg.training.threshold import DEFAULT_THRESHOLD
 
 # points of train/loss per epoch: the only moments when the loop waits for the device
 POINTS_PER_EPOCH = 20
@@ -38,7 +40,7 @@ def train(run: Run) -> None:
     """
     config = run.config
     assert isinstance(config, TrainConfig)
-    seed_everything(config.seed)
+    seed_everything(config.seed, deterministic=config.deterministic)
     hardware = Hardware.choose(config.device, config.precision)
     sets = load_sets(run, config)
     record_datasets(run, sets)
@@ -52,11 +54,13 @@ def train(run: Run) -> None:
             trainer.restore()
         trainer.learn()
         report(trainer)
-    except torch.OutOfMemoryError as error:
-        raise RunFailed(
-            f"out of memory on {hardware.describe()} with batch_size {config.batch_size} at image_size {size};"
-            " lower batch_size or image_size"
-        ) from error
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        # outside of a step, which reports it with its own numbers
+        numbers = describe_memory(hardware.device)
+        where = f"out of memory on {hardware.describe()} ({numbers})"
+        raise RunFailed(f"{where}; lower image_size or batch_size") from error
 
 
 def build_model(config: ModelConfig, run: Run) -> nn.Module:
@@ -98,26 +102,29 @@ class Trainer:
     best: Checkpoint | None = None
     seconds: float = 0.0
     steps_per_epoch: int = field(init=False)
-    optimizer: torch.optim.Optimizer = field(init=False)
-    scaler: torch.amp.GradScaler = field(init=False)
-    average: AveragedWeights | None = field(init=False)
-    _losses: Tensor = field(init=False)
-    _since_point: int = 0
+    learner: Learner = field(init=False)
     _waited: int = 0
     _began: float = field(default_factory=time.monotonic)
     _saved: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         config = self.config
-        self.steps_per_epoch = config.steps_per_epoch or math.ceil(len(self.sets.train) / config.batch_size)
-        self.optimizer = build_optimizer(config, self.model)
-        self.scaler = torch.amp.GradScaler(self.hardware.device.type, enabled=self.hardware.dtype == torch.float16)
-        self.average = AveragedWeights(self.model, config.ema_decay) if config.ema_decay else None
-        self._losses = torch.zeros((), device=self.hardware.device)
+        self.steps_per_epoch = config.steps_per_epoch or math.ceil(len(self.sets.train) / config.pictures_per_step)
+        self.learner = Learner(config, self.hardware, self.model, self.criterion, self.run.warn)
 
     @property
     def total(self) -> int:
         return self.steps_per_epoch * self.config.epochs
+
+    @property
+    def threshold(self) -> float:
+        """What val is scored at while training goes on; `auto` is chosen at the end, on the best checkpoint."""
+        return DEFAULT_THRESHOLD if self.config.threshold == "auto" else self.config.threshold
+
+    @property
+    def scoring_batch(self) -> int:
+        """Pictures scored at once; where memory ran out, no more than are learned at once."""
+        return self.learner.micro if self.learner.shrunk else max(self.config.pictures_per_step, SCORING_BATCH)
 
     @property
     def epoch(self) -> int:
@@ -130,7 +137,7 @@ class Trainer:
         workers = default_workers(self.hardware.device) if config.num_workers is None else config.num_workers
         loader = training_loader(
             self.sets.train,
-            batch_size=config.batch_size,
+            batch_size=config.pictures_per_step,
             steps=self.total,
             seed=config.seed,
             augment=config.augment,
@@ -148,7 +155,7 @@ class Trainer:
             run.obey(self.save_last)
             if time.monotonic() - self._saved > 60 * config.checkpoint_minutes:
                 self.save_last()
-            self._learn_batch(images, target)
+            self.learner.learn(images, target, learning_rate(config, self.step, self.total))
             self.step += 1
             if self.step % point_every == 0:
                 self._point()
@@ -170,32 +177,6 @@ class Trainer:
     def _spent(self) -> float:
         return self.seconds + time.monotonic() - self._began
 
-    def _learn_batch(self, images: Tensor, target: Tensor) -> None:
-        """Do one optimizer step; micro-batches add up to the gradient of the whole batch."""
-        config, device = self.config, self.hardware.device
-        rate = learning_rate(config, self.step, self.total)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.zero_grad(set_to_none=True)
-        micro = config.micro_batch or len(images)
-        for some_images, some_target in zip(images.split(micro), target.split(micro), strict=True):
-            with self.hardware.autocast():
-                logits = self.model(self.hardware.to_input(some_images))
-            loss = self.criterion(logits.float(), some_target.to(device, non_blocking=True))
-            # a loss is the mean over its pictures
-            loss = loss * (len(some_images) / len(images))
-            self.scaler.scale(loss).backward()
-            # summed on the device; `_point` is where the loop waits for it
-            self._losses += loss.detach()
-        if config.clip_norm is not None:
-            self.scaler.unscale_(self.optimizer)
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        if self.average:
-            self.average.update()
-        self._since_point += 1
-
     @property
     def _due(self) -> bool:
         """Whether val is to be scored after this step: `scoring_per_epoch` times an epoch, evenly."""
@@ -205,12 +186,10 @@ class Trainer:
 
     def _point(self) -> None:
         """Write the mean training loss since the last point; a loss that is no number ends the run."""
-        if not self._since_point:
+        loss = self.learner.take_loss()
+        if loss is None:
             return
-        loss = self._losses.item() / self._since_point
-        self._losses.zero_()
-        self._since_point = 0
-        rate = self.optimizer.param_groups[0]["lr"]
+        rate = self.learner.optimizer.param_groups[0]["lr"]
         self.run.metrics({"train/loss": loss, "train/learning_rate": rate}, step=self.step, epoch=self.epoch)
         if not math.isfinite(loss):
             raise RunFailed(f"train/loss is {loss} at step {self.step}; lower learning_rate, or set precision: float32")
@@ -224,25 +203,20 @@ class Trainer:
             force=self.step == self.total,
             epoch=self.epoch,
             epochs=self.config.epochs,
-            images_per_second=round(self.config.batch_size / pace, 2),
+            images_per_second=round(self.config.pictures_per_step / pace, 2),
             eta_seconds=round(pace * (self.total - self.step), 1),
             phase="train",
         )
 
-    @property
-    def _scored_model(self) -> nn.Module:
-        """The weights that are scored and kept as the best."""
-        return self.average.model if self.average else self.model
-
     def _validate(self) -> None:
         self._point()
         scores, loss = evaluate(
-            self._scored_model,
+            self.learner.scored_model,
             self.sets.validation,
             self.hardware,
-            batch_size=max(self.config.batch_size, SCORING_BATCH),
+            batch_size=self.scoring_batch,
             soft=self.config.validation_metrics == "soft",
-            threshold=self.config.threshold,
+            threshold=self.threshold,
             criterion=self.criterion,
             between=lambda done, total: self.run.obey(self.save_last),
         )
@@ -279,7 +253,7 @@ class Trainer:
 
     def _save_best(self) -> None:
         assert self.best is not None
-        save_checkpoint(self.run.directory.best_checkpoint, self._scored_model, self.best)
+        save_checkpoint(self.run.directory.best_checkpoint, self.learner.scored_model, self.best)
         self._tell_checkpoint(self.run.directory.best_checkpoint, score=self.best.score)
 
     def _state(self) -> dict[str, Any]:
@@ -290,12 +264,8 @@ class Trainer:
             "seconds": self._spent(),
             "best": asdict(self.best) if self.best else None,
             "waited": self._waited,
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            "average": self.average.state() if self.average else None,
+            "learner": self.learner.state(),
             "generators": generator_states(),
-            "losses": self._losses,
-            "since_point": self._since_point,
         }
 
     def restore(self) -> None:
@@ -307,16 +277,13 @@ class Trainer:
         path, best = self.run.directory.last_checkpoint, self.run.directory.best_checkpoint
         try:
             state = load_training(self.model, path)
+            self.learner.restore(state["learner"])
         except RuntimeError as error:
             raise BadInput(f"{path}: is of another network than the run's config ({error})".splitlines()[0]) from error
+        except KeyError as error:
+            raise BadInput(f"{path}: was written by another version ({error} is missing); launch a new run") from error
         self.step, self.scored, self.seconds = state["step"], state["scored"], state["seconds"]
         self._waited = state["waited"]
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
-        if self.average:
-            self.average.restore(state["average"])
-        self._losses.copy_(state["losses"])
-        self._since_point = state["since_point"]
         self.best = Checkpoint(**state["best"]) if state["best"] else None
         if self.best and not (best.exists() and read_header(best).step == self.best.step):
             if self.best.step != self.step:
@@ -334,7 +301,7 @@ class Trainer:
         return Checkpoint(
             model=self.config.model.model_dump(),
             image_size=self.config.image_size,
-            threshold=self.config.threshold,
+            threshold=self.threshold,
             step=self.step,
             epoch=self.epoch,
             score=None,

@@ -1,5 +1,6 @@
 """The end of a run: the best checkpoint, scored on the test set once."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,9 +9,10 @@ from torch import Tensor
 from pipeseg.data.build import link_or_copy
 from pipeseg.errors import RunFailed
 from pipeseg.run import Run
-from pipeseg.training.checkpoint import Checkpoint, load_weights
-from pipeseg.training.evaluate import SCORING_BATCH, evaluate
+from pipeseg.training.checkpoint import Checkpoint, load_weights, save_checkpoint
+from pipeseg.training.evaluate import evaluate
 from pipeseg.training.results import write_per_image, write_prediction, write_summary
+from pipeseg.training.threshold import choose_threshold
 
 if TYPE_CHECKING:
     from pipeseg.training.loop import Trainer
@@ -22,6 +24,9 @@ def report(trainer: "Trainer") -> None:
     if best is None:
         raise RunFailed(f"val/{config.save_by_metric} was never a number, so no checkpoint could be chosen")
     load_weights(trainer.model, run.directory.best_checkpoint)
+    threshold = trainer.threshold
+    if config.threshold == "auto":
+        threshold = _choose_threshold(trainer, best)
     results = run.directory.results
     drawn = _spread(len(test), config.visualization_samples)
     sizes: list[tuple[int, int]] = []
@@ -29,7 +34,7 @@ def report(trainer: "Trainer") -> None:
     def see(index: int, mask: np.ndarray, probability: Tensor) -> None:
         sizes.append((mask.shape[0], mask.shape[1]))
         if index in drawn:
-            predicted = (probability >= config.threshold).cpu().numpy()
+            predicted = (probability >= threshold).cpu().numpy()
             write_prediction(results / "predictions", test.samples[index], mask, predicted)
 
     def between(done: int, total: int) -> None:
@@ -40,21 +45,32 @@ def report(trainer: "Trainer") -> None:
         trainer.model,
         test,
         trainer.hardware,
-        batch_size=max(config.batch_size, SCORING_BATCH),
+        batch_size=trainer.scoring_batch,
         soft=config.evaluation_metrics == "soft",
-        threshold=config.threshold,
+        threshold=threshold,
         criterion=trainer.criterion,
         between=between,
         see=see,
     )
     values = {"loss": loss, **scores.summary()}
     write_per_image(results / "per_image.csv", test.samples, sizes, scores)
-    write_summary(results / "summary.json", _summary(trainer, best, values))
+    write_summary(results / "summary.json", _summary(trainer, best, threshold, values))
     _keep_model(run)
     step, epoch = trainer.step, trainer.epoch
     run.metrics({f"test/{name}": value for name, value in values.items()}, step=step, epoch=epoch)
     run.progress(step, trainer.total, force=True, epoch=epoch, epochs=config.epochs, phase="done")
     run.message(f"test/iou {values['iou']:.4f} on {len(test)} pictures, checkpoint of epoch {best.epoch}")
+
+
+def _choose_threshold(trainer: "Trainer", best: Checkpoint) -> float:
+    """Choose the threshold on val and write it into the checkpoint: whoever predicts with it later uses the same."""
+    run = trainer.run
+    threshold, iou = choose_threshold(
+        trainer.model, trainer.sets.validation, trainer.hardware, batch_size=trainer.scoring_batch
+    )
+    save_checkpoint(run.directory.best_checkpoint, trainer.model, replace(best, threshold=threshold))
+    run.message(f"threshold {threshold:.3f}, chosen on val: IoU {iou:.4f} there")
+    return threshold
 
 
 def _keep_model(run: Run) -> None:
@@ -67,13 +83,13 @@ def _keep_model(run: Run) -> None:
     link_or_copy(run.directory.best_checkpoint, kept)
 
 
-def _summary(trainer: "Trainer", best: Checkpoint, values: dict[str, float]) -> dict[str, Any]:
+def _summary(trainer: "Trainer", best: Checkpoint, threshold: float, values: dict[str, float]) -> dict[str, Any]:
     return {
         "test": values,
         "best": {"epoch": best.epoch, "step": best.step, "score": best.score, "metric": f"val/{best.metric}"},
         "total_steps": trainer.step,
         "images": len(trainer.sets.test),
-        "threshold": trainer.config.threshold,
+        "threshold": threshold,
         "test_fingerprint": trainer.run.directory.read_info()["datasets"]["test"]["fingerprint"],
         "train_seconds": round(trainer.seconds, 1),
     }

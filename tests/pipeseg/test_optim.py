@@ -106,8 +106,8 @@ def test_an_unknown_optimizer_is_refused():
 def test_micro_batches_give_the_gradient_of_the_batch(tiny):
     """Without batch norm and dropout, the whole batch at once and in parts are the same step."""
     from pipeseg.training.device import Hardware
-    from pipeseg.training.loop import Trainer, build_loss
-    from pipeseg.training.sets import load_sets
+    from pipeseg.training.loop import build_loss
+    from pipeseg.training.step import Learner
 
     weights = []
     # 3 does not divide 4: the last part is smaller
@@ -116,9 +116,9 @@ def test_micro_batches_give_the_gradient_of_the_batch(tiny):
         torch.manual_seed(0)
         model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 1, 1))
         hardware, criterion = Hardware.choose("cpu", "float32"), build_loss(run.config.criterion)
-        trainer = Trainer(run, run.config, hardware, model, criterion, load_sets(run, run.config))
+        learner = Learner(run.config, hardware, model, criterion, run.warn)
         images = torch.randint(0, 255, (4, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
-        trainer._learn_batch(images, (images[:, :1] > 127).float())
+        learner.learn(images, (images[:, :1] > 127).float(), rate=0.5)
         weights.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
     assert torch.allclose(weights[0], weights[1], atol=1e-6) and torch.allclose(weights[0], weights[2], atol=1e-6)
 

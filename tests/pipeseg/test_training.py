@@ -13,7 +13,8 @@ from PIL import Image
 from pipeseg.errors import BadInput, RunFailed, StopRequested
 from pipeseg.events import read_events, send_command
 from pipeseg.training.checkpoint import load_model, read_header
-from pipeseg.training.loop import Trainer, train
+from pipeseg.training.loop import train
+from pipeseg.training.step import Learner
 
 
 def metrics(run):
@@ -108,13 +109,13 @@ def test_a_loss_is_chosen_low(tiny):
 def test_training_mode_comes_back_after_every_validation(tiny, monkeypatch):
     """In the original, dropout and BatchNorm slept from the first validation to the end of the epoch."""
     modes = []
-    learn = Trainer._learn_batch
+    learn = Learner.learn
 
     def watched(self, *arguments):
         modes.append(all(module.training for module in self.model.modules()))
         learn(self, *arguments)
 
-    monkeypatch.setattr(Trainer, "_learn_batch", watched)
+    monkeypatch.setattr(Learner, "learn", watched)
     tiny.train(steps_per_epoch=4, epochs=1, scoring_per_epoch=4)
     assert modes == [True] * 4
 
