@@ -56,7 +56,8 @@ class Learner:
             rate: learning rate of this step.
 
         Raises:
-            RunFailed: memory ran out; with `batch_size: auto` or `micro_batch: auto` not before one picture at a time.
+            RunFailed: torch.compile does not work here, or memory ran out; with `batch_size: auto` or
+                `micro_batch: auto` not before one picture at a time.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -67,6 +68,7 @@ class Learner:
                 break
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
+                    self._blame_compiler(error)
                     raise
             # out of the handler: until its end the error holds on to the step's tensors
             self._shrink(len(images))
@@ -92,6 +94,12 @@ class Learner:
             self.scaler.scale(loss).backward()
             total += loss.detach()
         return total
+
+    def _blame_compiler(self, error: Exception) -> None:
+        # dynamo's and inductor's errors have no public base class
+        if self.config.compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            reason = str(error).splitlines()[0]
+            raise RunFailed(f"compile: torch.compile cannot be used here ({reason}); set compile: false") from error
 
     def _shrink(self, batch: int) -> None:
         at_once = min(self.micro, batch)
