@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from experiments.attendant import Attendant, at_terminal
 from experiments.tool import run_app
 from pipeseg.errors import BadInput, RunFailed, StopRequested, os_error_sentence
 from pipeseg.run import Run
@@ -149,6 +150,8 @@ class Host:
             except (BadInput, OSError) as error:
                 print(_sentence(error), file=sys.stderr)
                 return self._exit(2)
+            if self.attended and _is_training(run) and at_terminal():
+                run.person = stack.enter_context(contextlib.closing(Attendant()))
             stack.enter_context(_signals(run))
             uploader = self._start_uploader()
             code = self._work(run, work)
@@ -249,17 +252,30 @@ class Host:
             print("upload goes on in the background", file=sys.stderr)
 
 
+def _is_training(run: Run) -> bool:
+    from pipeseg.config import TrainConfig
+
+    return isinstance(run.config, TrainConfig)
+
+
 def _sentence(error: Exception) -> str:
     return os_error_sentence(error) if isinstance(error, OSError) else str(error)
 
 
 @contextlib.contextmanager
 def _signals(run: Run) -> Iterator[None]:
-    """Make Ctrl-C and SIGTERM ask for a stop (checkpoint first), a second one end at once, and outlive a hang-up."""
+    """Make Ctrl-C and SIGTERM ask for a stop (checkpoint first), one more end at once, and outlive a hang-up.
+
+    Where a person is at a terminal, the first Ctrl-C opens a menu, and the second one asks for the stop.
+    """
 
     def ask(number: int, frame: Any) -> None:
         if run.stop_asked:
             raise KeyboardInterrupt
+        if number == signal.SIGINT and isinstance(run.person, Attendant) and not run.person.interrupt():
+            with contextlib.suppress(OSError):
+                print("pausing after this step; press Ctrl-C again to stop", file=sys.stderr)
+            return
         run.stop_asked = True
         with contextlib.suppress(OSError):  # the terminal may be gone; the stop counts all the same
             print("stopping after this step; press Ctrl-C again to end at once", file=sys.stderr)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pipeseg.config import Config
 from pipeseg.errors import StopRequested
@@ -16,18 +16,32 @@ PROGRESS_SECONDS = 0.5
 PAUSE_POLL_SECONDS = 0.1
 
 
+class Person(Protocol):
+    """Somebody at the terminal of the run."""
+
+    def requests(self, paused: bool) -> list[str]:
+        """Return what is asked now: `pause`, `resume`, `checkpoint` or `stop`."""
+        ...
+
+    def choose(self, title: str, options: list[str]) -> int | None:
+        """Return the index of the chosen option, None where nobody answered."""
+        ...
+
+
 @dataclass(slots=True)
 class Run:
     """Handed to the work of an experiment; writes the journal, answers `control.jsonl`.
 
     Attributes:
         observers: called with every event after it is in the journal (the terminal's display).
+        person: who started the run by hand and can be asked; None in headless mode.
     """
 
     config: Config
     settings: Settings
     directory: RunDirectory
     observers: list[Callable[[Event], None]] = field(default_factory=list)
+    person: Person | None = None
     stop_asked: bool = False
     _control: LineReader = field(init=False)
     _recorded: dict[str, int] = field(init=False)
@@ -81,8 +95,11 @@ class Run:
         """
         paused = False
         while True:
-            for request in self._control.poll():
-                match request.get("command"):
+            requests = [request.get("command") for request in self._control.poll()]
+            if self.person is not None:
+                requests += self.person.requests(paused)
+            for command in requests:
+                match command:
                     case "pause" if not paused:
                         paused = True
                         save()

@@ -53,6 +53,7 @@ def train(run: Run) -> None:
         if run.directory.last_checkpoint.exists():
             trainer.restore()
         trainer.learn()
+        trainer.choose()
         report(trainer)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
@@ -89,6 +90,7 @@ class Trainer:
     Attributes:
         step: optimizer steps done; `scored` is the step after which val was scored last.
         seconds: spent in the loop, over all attempts of a run that was resumed.
+        chosen_by: who chose the weights that are reported, `rule` (the best on val) or `person`.
     """
 
     run: Run
@@ -101,8 +103,10 @@ class Trainer:
     scored: int = 0
     best: Checkpoint | None = None
     seconds: float = 0.0
+    chosen_by: str = "rule"
     steps_per_epoch: int = field(init=False)
     learner: Learner = field(init=False)
+    _latest: Checkpoint | None = None
     _waited: int = 0
     _began: float = field(default_factory=time.monotonic)
     _saved: float = field(default_factory=time.monotonic)
@@ -166,6 +170,21 @@ class Trainer:
                     break
         self.seconds, self._began = self._spent(), time.monotonic()
 
+    def choose(self) -> None:
+        """Let a person at the terminal take the last weights instead of the best ones; the rule is the best on val."""
+        best, last, person = self.best, self._latest, self.run.person
+        if person is None or best is None or last is None or last.step <= best.step:
+            return
+        options = [f"{name}: epoch {each.epoch}, val/{each.metric} {each.score:.4f}" for name, each in
+                   (("best", best), ("last", last))]
+        answer = person.choose("Which weights become the model, and are scored on the test set?", options)
+        if answer is not None:
+            self.chosen_by = "person"
+        if answer == 1:
+            self.best = last
+            self.save_last()
+            self._save_best()
+
     def _is_over(self) -> bool:
         """Whether `early_stop` says that waiting for a better score is enough."""
         patience = self.config.early_stop
@@ -228,10 +247,11 @@ class Trainer:
         self.scored = self.step
         metric = self.config.save_by_metric
         score = values[metric]
+        self._latest = replace(self._header(), score=score, metric=metric)
         better = self._is_better(score, lower=metric == "loss")
         self._waited = 0 if better else self._waited + 1
         if better:
-            self.best = replace(self._header(), score=score, metric=metric)
+            self.best = self._latest
         # `last` first: it knows of the new best, and holds the same weights should the break come between the two
         self.save_last()
         if better:

@@ -87,6 +87,7 @@ def _summary(trainer: "Trainer", best: Checkpoint, threshold: float, values: dic
     return {
         "test": values,
         "best": {"epoch": best.epoch, "step": best.step, "score": best.score, "metric": f"val/{best.metric}"},
+        "chosen_by": trainer.chosen_by,
         "total_steps": trainer.step,
         "images": len(trainer.sets.test),
         "threshold": threshold,
