@@ -55,6 +55,7 @@ def start_tags(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, 
             "run_id": directory.run_id,
             "stage": config.get("stage", info.get("stage")),
             "defect_class": config.get("defect_class") or _class_of(config),
+            "defect_classes": ", ".join(config.get("defect_classes") or []) or None,
             "class_label": info.get("class_label"),
             "dataset": config.get("evaluation_dataset"),
             "seed": config.get("seed"),
@@ -80,6 +81,8 @@ def recipe(config: Mapping[str, Any]) -> str:
 
 def _class_of(config: Mapping[str, Any]) -> str | None:
     """A dataset of a single class names it itself: `Deposition_EVAL`."""
+    if config.get("defect_classes"):
+        return None
     return str(config.get("evaluation_dataset") or "").removesuffix("_EVAL") or None
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeseg.config import Config, RefineConfig, StudyConfig
+from pipeseg.config import Config, RefineConfig, StudyConfig, TrainConfig
 from pipeseg.errors import did_you_mean
 from pipeseg.settings import Settings
 
@@ -21,6 +21,8 @@ def dataset_names(config: Config) -> dict[str, str]:
         keys = ["source_dataset", "baseline_dataset", "validation_dataset", "evaluation_dataset"]
     else:
         keys = ["train_dataset", "validation_dataset", "evaluation_dataset"]
+        if config.defect_classes:
+            return {f"{key} ({each})": config.dataset_name(key, each) for key in keys for each in config.defect_classes}
     return {key: getattr(config, key) for key in keys}
 
 
@@ -48,7 +50,9 @@ def _mend(name: str, existing: list[str], config: Config) -> str:
     if SPLIT.search(name):
         # sample_deposition_EVAL comes from sample: the longest dataset whose name it continues
         parents = [known for known in existing if name.startswith(f"{known}_") and not SPLIT.search(known)]
-        named = SPLIT.sub("", name).removesuffix(f"_{config.defect_class}")
+        named = SPLIT.sub("", name)
+        for each in config.classes if isinstance(config, TrainConfig) else [config.defect_class]:
+            named = named.removesuffix(f"_{each}")
         return f"; make it with `python scripts/tools/preprocess_dataset.py {max(parents, key=len, default=named)}`"
     if HYBRID.search(name):
         return "; make it with `python -m experiments launch refine`"

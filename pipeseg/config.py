@@ -112,6 +112,9 @@ class _Experiment(Section):
         if not isinstance(values, dict):
             return values
         defect_class = values.get("defect_class")
+        if values.get("defect_classes"):
+            # the names stay as they are: every class has its own
+            return values
 
         def fill(value: Any, key: str) -> Any:
             if isinstance(value, str) and "{defect_class}" in value:
@@ -132,6 +135,9 @@ class TrainConfig(_Experiment):
     aliases: ClassVar[dict[str, str]] = {"validataion_dataset": "validation_dataset"}
 
     stage: Literal["baseline", "final"] = Field("baseline", description="what the run is in the study")
+    defect_classes: list[str] | None = Field(
+        None, min_length=2, description="several classes for one network, each from its own {defect_class} sets"
+    )
     image_size: Annotated[tuple[int, int], AfterValidator(_stride)] = Field(
         (704, 512), description="network input [height, width], px"
     )
@@ -204,6 +210,28 @@ class TrainConfig(_Experiment):
     @property
     def first_micro_batch(self) -> int:
         return self.micro_batch if isinstance(self.micro_batch, int) else self.pictures_per_step
+
+    @property
+    def classes(self) -> tuple[str | None, ...]:
+        """Class keys in the order of the network's outputs; None is a class that only the datasets know."""
+        return tuple(self.defect_classes) if self.defect_classes else (self.defect_class,)
+
+    def dataset_name(self, key: str, defect_class: str | None) -> str:
+        """Return the folder that `key` (`train_dataset`, ...) names for a class."""
+        return getattr(self, key).replace("{defect_class}", str(defect_class))
+
+    @model_validator(mode="after")
+    def _one_set_per_class(self) -> "TrainConfig":
+        if self.defect_classes is None:
+            return self
+        if self.defect_class is not None:
+            raise ValueError("defect_class and defect_classes are both set; remove one")
+        if len(set(self.defect_classes)) < len(self.defect_classes):
+            raise ValueError("defect_classes names a class twice")
+        for key in ("train_dataset", "validation_dataset", "evaluation_dataset"):
+            if "{defect_class}" not in getattr(self, key):
+                raise ValueError(f"{key} must hold {{defect_class}}: each of defect_classes has its own set")
+        return self
 
     @model_validator(mode="after")
     def _disjoint(self) -> "TrainConfig":

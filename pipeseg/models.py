@@ -52,7 +52,7 @@ def _build(factory: Callable[..., nn.Module], args: dict[str, Any]) -> nn.Module
     name = str(args.get("encoder_name", "resnet34"))
     weights = args.pop("encoder_weights", "imagenet")
     frozen = args.pop("freeze_encoder", False)
-    if args["in_channels"] != 3 or args["classes"] != 1:
+    if args["in_channels"] != 3:
         raise BadInput("model.args: only in_channels: 3 and classes: 1 are known here; one model learns one class")
     if not isinstance(frozen, bool):
         # YAML 1.2 reads No as a text, and a text is true

@@ -1,11 +1,11 @@
 """Refines box masks with a baseline and writes the hybrid dataset: box pictures refined, hand pictures as drawn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from pipeseg.config import RefineConfig
 from pipeseg.data.boxes import Box, fill_boxes, read_boxes
@@ -18,7 +18,7 @@ from pipeseg.errors import BadInput
 from pipeseg.registry import REFINERS, build
 from pipeseg.run import Run
 from pipeseg.run_directory import read_json
-from pipeseg.training.checkpoint import load_model
+from pipeseg.training.checkpoint import UNNAMED_CLASS, load_model
 from pipeseg.training.device import Hardware, seed_everything
 from pipeseg.training.evaluate import native_probability, predict
 
@@ -47,10 +47,10 @@ def refine(run: Run, checkpoint: Path) -> None:
     hardware = Hardware.choose(config.device, config.precision)
     refiner = _build_refiner(config)
     model, header = load_model(checkpoint)
-    if header.defect_class != config.defect_class:
-        raise BadInput(
-            f"{checkpoint}: learned class {header.defect_class!r}, not {config.defect_class!r}; choose its run"
-        )
+    wanted = config.defect_class or UNNAMED_CLASS
+    if wanted not in header.classes:
+        raise BadInput(f"{checkpoint}: learned {', '.join(header.classes)}, not {wanted}; choose another run")
+    channel = header.classes.index(wanted)
     hand, validation, test = (
         DatasetFolder.open(datasets / name)
         for name in (config.baseline_dataset, config.validation_dataset, config.evaluation_dataset)
@@ -78,7 +78,8 @@ def refine(run: Run, checkpoint: Path) -> None:
     target_val = target.with_name(f"{target.name}_VAL")
     # both or none: a val of another round would choose the checkpoint
     with building_together([target, target_val]) as (writer, val_writer):
-        fill = _write_refined(run, model.to(hardware.device), hardware, pictures, chosen.boxes, refiner, writer.add)
+        predictions = predict(model.to(hardware.device), pictures, hardware, config.batch_size, channel)
+        fill = _write_refined(run, (logits for logits, _ in predictions), pictures, chosen.boxes, refiner, writer.add)
         for sample in hand.samples:
             writer.add(sample.image, sample.mask)
         members = [*chosen.folder.samples, *hand.samples]
@@ -148,17 +149,15 @@ def choose_pictures(source: Path, defect_class: str | None, hand_sets: tuple[Dat
 
 def _write_refined(
     run: Run,
-    model: Any,
-    hardware: Hardware,
+    predictions: Iterable[Tensor],
     pictures: Pictures,
     boxes: dict[str, list[Box] | None],
     refiner: Refiner,
     add: Callable[[Path, np.ndarray], None],
 ) -> float:
-    """Predict in batches, refine each picture at native size, and return the kept share of the boxes' area."""
-    assert isinstance(run.config, RefineConfig)
+    """Refine each picture at native size, as batches of logits come, and return the kept share of the boxes' area."""
     done, kept, boxed = 0, 0, 0
-    for logits, _ in predict(model, pictures, hardware, run.config.batch_size):
+    for logits in predictions:
         for sample, picture_logits in zip(pictures.samples[done:], logits, strict=False):
             mask = read_mask(sample.mask)
             if sample.name in boxes:

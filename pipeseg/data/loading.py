@@ -1,7 +1,9 @@
 """From a dataset folder to batches: decoded once, resized once, then drawn in an order that a seed fixes."""
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import cv2
 import numpy as np
@@ -72,19 +74,21 @@ def resize(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 class _Drawn(Dataset):
-    """Maps (index, draw) to tensors: image uint8 (3, H, W), mask float32 (1, H, W) in [0, 1]."""
+    """Maps (index, draw) to (image uint8 (3, H, W), mask float32 (1, H, W) in [0, 1], index of the set)."""
 
-    def __init__(self, pictures: Pictures, augmenter: Augmenter | None):
-        self.pictures = pictures
+    def __init__(self, sets: Sequence[Pictures], augmenter: Augmenter | None):
+        self.sets = sets
+        self.starts = list(accumulate(map(len, sets), initial=0))
         self.augmenter = augmenter
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    def __getitem__(self, key: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor, int]:
         index, draw = key
-        image, mask = self.pictures.pair(index)
+        part = bisect_right(self.starts, index) - 1
+        image, mask = self.sets[part].pair(index - self.starts[part])
         if self.augmenter is not None:
             image, mask = self.augmenter(image, mask, draw)
         image = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
-        return image, torch.from_numpy(mask[None].astype(np.float32) / 255)
+        return image, torch.from_numpy(mask[None].astype(np.float32) / 255), part
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ class DrawOrder:
 
 
 def training_loader(
-    pictures: Pictures,
+    sets: Sequence[Pictures],
     *,
     batch_size: int,
     steps: int,
@@ -126,10 +130,14 @@ def training_loader(
     pin: bool,
     start: int = 0,
 ) -> DataLoader:
-    """Return a loader over the steps of a run from `start` on: one iterator, so that no epoch starts by waiting."""
+    """Return a loader over the steps of a run from `start` on: one iterator, so that no epoch starts by waiting.
+
+    Args:
+        sets: drawn from as if they were one; the third part of a batch, int64 (N,), says which one a picture is of.
+    """
     return DataLoader(
-        _Drawn(pictures, Augmenter(seed) if augment else None),
-        batch_sampler=DrawOrder(len(pictures), batch_size, steps, seed, start),
+        _Drawn(sets, Augmenter(seed) if augment else None),
+        batch_sampler=DrawOrder(sum(map(len, sets)), batch_size, steps, seed, start),
         num_workers=workers,
         generator=_own_generator(),
         pin_memory=pin,
@@ -141,7 +149,7 @@ def scoring_loader(pictures: Pictures, *, batch_size: int) -> DataLoader:
     """Return a loader over every picture once, in order, unchanged."""
     keys = [(index, 0) for index in range(len(pictures))]
     return DataLoader(
-        _Drawn(pictures, None),
+        _Drawn([pictures], None),
         batch_sampler=[keys[start : start + batch_size] for start in range(0, len(keys), batch_size)],
         generator=_own_generator(),
     )

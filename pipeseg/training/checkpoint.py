@@ -19,6 +19,8 @@ from pipeseg.run_directory import write_atomically
 
 # tensors that are no weights; a network's own names hold dots, never a slash
 STATE = "state/"
+# of a binary network whose config names no class
+UNNAMED_CLASS = "defect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Checkpoint:
         image_size: (height, width) that the network was trained at.
         threshold: probability from which a pixel is defect.
         score: value of the metric that chose it, None where none did.
+        defect_classes: of a network that learned several; it has no `defect_class`.
     """
 
     model: dict[str, Any]
@@ -41,6 +44,12 @@ class Checkpoint:
     metric: str
     defect_class: str | None
     run_id: str
+    defect_classes: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the network's outputs mean, in order."""
+        return self.defect_classes or (self.defect_class or UNNAMED_CLASS,)
 
 
 def save_checkpoint(path: Path, model: nn.Module, header: Checkpoint, state: dict[str, Any] | None = None) -> None:
@@ -96,7 +105,8 @@ def read_header(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             fields = json.loads((file.metadata() or {})["pipeseg"])
-        return Checkpoint(**{**fields, "image_size": tuple(fields["image_size"])})
+        sizes = {"image_size": tuple(fields["image_size"]), "defect_classes": tuple(fields.get("defect_classes", ()))}
+        return Checkpoint(**{**fields, **sizes})
     except FileNotFoundError:
         raise BadInput(f"{path}: no such checkpoint; has the run saved one?") from None
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
@@ -107,7 +117,7 @@ def load_model(path: Path) -> tuple[nn.Module, Checkpoint]:
     """Build the network that a checkpoint describes and fill in its weights; on the CPU, in eval mode."""
     header = read_header(path)
     # every weight comes from the file: nothing to download
-    args = {**header.model["args"], "encoder_weights": None}
+    args = {**header.model["args"], "encoder_weights": None, "classes": len(header.classes)}
     model = build(MODELS, header.model["name"], **args)
     load_weights(model, path)
     return model.eval(), header

@@ -17,15 +17,19 @@ SCORING_BATCH = 8
 
 
 def predict(
-    model: nn.Module, pictures: Pictures, hardware: Hardware, batch_size: int
+    model: nn.Module, pictures: Pictures, hardware: Hardware, batch_size: int, channel: int = 0
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (logits, target) per batch, float32 (N, 1, H, W) at network size, on the device; in eval mode."""
+    """Yield (logits, target) per batch, float32 (N, 1, H, W) at network size, on the device; in eval mode.
+
+    Args:
+        channel: of the network's output, the index of a class.
+    """
     model.eval()
     with torch.inference_mode():
-        for images, target in scoring_loader(pictures, batch_size=batch_size):
+        for images, target, _ in scoring_loader(pictures, batch_size=batch_size):
             with hardware.autocast():
                 logits = model(hardware.to_input(images))
-            yield logits.float(), target.to(hardware.device)
+            yield logits[:, channel : channel + 1].float(), target.to(hardware.device)
 
 
 def native_probability(logits: Tensor, height: int, width: int) -> Tensor:
@@ -42,6 +46,7 @@ def evaluate(
     batch_size: int,
     soft: bool,
     threshold: float,
+    channel: int = 0,
     criterion: nn.Module | None = None,
     between: Callable[[int, int], None] = lambda done, total: None,
     see: Callable[[int, np.ndarray, Tensor], None] | None = None,
@@ -50,6 +55,7 @@ def evaluate(
 
     Args:
         soft: score probabilities against soft truth; else 0/1 after `threshold`, truth cut at one half.
+        channel: of the network's output, the index of the class that `pictures` hold.
         between: called with (done, total) after each batch: progress, and the place where requests are answered.
         see: called per picture with (index, truth mask, probability (H, W)) for those who draw.
 
@@ -59,7 +65,7 @@ def evaluate(
     was_training = model.training
     counts, alarms, done = [], [], 0
     loss = torch.zeros((), device=hardware.device)
-    for logits, target in predict(model, pictures, hardware, batch_size):
+    for logits, target in predict(model, pictures, hardware, batch_size, channel):
         if criterion is not None:
             loss += criterion(logits, target).detach() * len(logits)
         for offset, picture_logits in enumerate(logits):
@@ -80,3 +86,19 @@ def evaluate(
     model.train(was_training)
     mean_loss = float(loss) / done if criterion is not None else float("nan")
     return Scores(torch.stack(counts).cpu().numpy(), torch.stack(alarms).cpu().numpy()), mean_loss
+
+
+def summarise(found: dict[str, tuple[Scores, float]]) -> dict[str, float]:
+    """Turn (scores, loss) by class into metrics: the means over classes and, of several, `iou/<class>` and so on.
+
+    A class that has no value, for want of a picture, is left out of a mean.
+    """
+    by_class = {name: {"loss": loss, **scores.summary()} for name, (scores, loss) in found.items()}
+    [first, *_] = by_class.values()
+    values = {}
+    for metric in first:
+        numbers = [each[metric] for each in by_class.values() if not np.isnan(each[metric])]
+        values[metric] = sum(numbers) / len(numbers) if numbers else float("nan")
+    if len(by_class) > 1:
+        values |= {f"{metric}/{name}": value for name, each in by_class.items() for metric, value in each.items()}
+    return values

@@ -1,4 +1,4 @@
-"""Trains one binary model: learn on train, choose on val, report once on test."""
+"""Trains one model: learn on train, choose on val, report once on test."""
 
 import math
 import time
@@ -15,7 +15,7 @@ from pipeseg.registry import LOSSES, MODELS, build
 from pipeseg.run import Run
 from pipeseg.training.checkpoint import Checkpoint, load_training, read_header, save_checkpoint
 from pipeseg.training.device import Hardware, default_workers, generator_states, restore_generators, seed_everything
-from pipeseg.training.evaluate import SCORING_BATCH, evaluate
+from pipeseg.training.evaluate import SCORING_BATCH, evaluate, summarise
 from pipeseg.training.memory import describe_memory, is_out_of_memory
 from pipeseg.training.optim import learning_rate
 from pipeseg.training.report import report
@@ -44,7 +44,7 @@ def train(run: Run) -> None:
     hardware = Hardware.choose(config.device, config.precision)
     sets = load_sets(run, config)
     record_datasets(run, sets)
-    model = build_model(config.model, run).to(hardware.device)
+    model = build_model(config.model, run, len(config.classes)).to(hardware.device)
     criterion = build_loss(config.criterion).to(hardware.device)
     size = "x".join(map(str, config.image_size))
     run.message(f"{config.model.name} on {hardware.describe()}, {size} px, {_parameters(model)} parameters")
@@ -64,11 +64,11 @@ def train(run: Run) -> None:
         raise RunFailed(f"{where}; lower image_size or batch_size") from error
 
 
-def build_model(config: ModelConfig, run: Run) -> nn.Module:
-    """Build the network; says so first, because weights may have to be downloaded."""
+def build_model(config: ModelConfig, run: Run, classes: int = 1) -> nn.Module:
+    """Build the network with one output per class; says so first, because weights may have to be downloaded."""
     weights = config.args.get("encoder_weights", "imagenet")
     run.message(f"building {config.name}" + (f" with {weights} weights" if weights else ", weights random"))
-    return build(MODELS, config.name, **config.args)
+    return build(MODELS, config.name, **{**config.args, "classes": classes})
 
 
 def build_loss(config: CriterionConfig) -> nn.Module:
@@ -113,7 +113,8 @@ class Trainer:
 
     def __post_init__(self) -> None:
         config = self.config
-        self.steps_per_epoch = config.steps_per_epoch or math.ceil(len(self.sets.train) / config.pictures_per_step)
+        pictures = sum(map(len, self.sets.train))
+        self.steps_per_epoch = config.steps_per_epoch or math.ceil(pictures / config.pictures_per_step)
         self.learner = Learner(config, self.hardware, self.model, self.criterion, self.run.warn)
 
     @property
@@ -155,11 +156,11 @@ class Trainer:
         if self._due and self.scored < self.step:
             # the break came between a step and the end of its validation
             self._validate()
-        for images, target in () if self._is_over() else loader:
+        for images, target, channel in () if self._is_over() else loader:
             run.obey(self.save_last)
             if time.monotonic() - self._saved > 60 * config.checkpoint_minutes:
                 self.save_last()
-            self.learner.learn(images, target, learning_rate(config, self.step, self.total))
+            self.learner.learn(images, target, channel, learning_rate(config, self.step, self.total))
             self.step += 1
             if self.step % point_every == 0:
                 self._point()
@@ -175,8 +176,10 @@ class Trainer:
         best, last, person = self.best, self._latest, self.run.person
         if person is None or best is None or last is None or last.step <= best.step:
             return
-        options = [f"{name}: epoch {each.epoch}, val/{each.metric} {each.score:.4f}" for name, each in
-                   (("best", best), ("last", last))]
+        options = [
+            f"{name}: epoch {each.epoch}, val/{each.metric} {each.score:.4f}"
+            for name, each in (("best", best), ("last", last))
+        ]
         answer = person.choose("Which weights become the model, and are scored on the test set?", options)
         if answer is not None:
             self.chosen_by = "person"
@@ -229,17 +232,21 @@ class Trainer:
 
     def _validate(self) -> None:
         self._point()
-        scores, loss = evaluate(
-            self.learner.scored_model,
-            self.sets.validation,
-            self.hardware,
-            batch_size=self.scoring_batch,
-            soft=self.config.validation_metrics == "soft",
-            threshold=self.threshold,
-            criterion=self.criterion,
-            between=lambda done, total: self.run.obey(self.save_last),
-        )
-        values = {"loss": loss, **scores.summary()}
+        found = {}
+        for channel, pictures in enumerate(self.sets.validation):
+            found[str(self.config.classes[channel])] = evaluate(
+                self.learner.scored_model,
+                pictures,
+                self.hardware,
+                batch_size=self.scoring_batch,
+                soft=self.config.validation_metrics == "soft",
+                threshold=self.threshold,
+                channel=channel,
+                criterion=self.criterion,
+                between=lambda done, total: self.run.obey(self.save_last),
+            )
+        values = summarise(found)
+        loss = values["loss"]
         self.run.metrics({f"val/{name}": value for name, value in values.items()}, step=self.step, epoch=self.epoch)
         if not math.isfinite(loss):
             # the last step broke the weights: binary scores would be numbers all the same
@@ -327,5 +334,6 @@ class Trainer:
             score=None,
             metric=self.config.save_by_metric,
             defect_class=self.config.defect_class,
+            defect_classes=tuple(self.config.defect_classes or ()),
             run_id=self.run.directory.run_id,
         )

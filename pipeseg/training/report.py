@@ -1,16 +1,19 @@
 """The end of a run: the best checkpoint, scored on the test set once."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
 
 from pipeseg.data.build import link_or_copy
+from pipeseg.data.loading import Pictures
 from pipeseg.errors import RunFailed
+from pipeseg.metrics import Scores
 from pipeseg.run import Run
 from pipeseg.training.checkpoint import Checkpoint, load_weights, save_checkpoint
-from pipeseg.training.evaluate import evaluate
+from pipeseg.training.evaluate import evaluate, summarise
 from pipeseg.training.results import write_per_image, write_prediction, write_summary
 from pipeseg.training.threshold import choose_threshold
 
@@ -27,15 +30,35 @@ def report(trainer: "Trainer") -> None:
     threshold = trainer.threshold
     if config.threshold == "auto":
         threshold = _choose_threshold(trainer, best)
-    results = run.directory.results
-    drawn = _spread(len(test), config.visualization_samples)
+    several = len(config.classes) > 1
+    found = {}
+    for channel, pictures in enumerate(test):
+        name = str(config.classes[channel])
+        results = run.directory.results / name if several else run.directory.results
+        found[name] = _score(trainer, pictures, channel, threshold, results)
+    values = summarise(found)
+    write_summary(run.directory.results / "summary.json", _summary(trainer, best, threshold, values))
+    _keep_model(run)
+    step, epoch = trainer.step, trainer.epoch
+    run.metrics({f"test/{name}": value for name, value in values.items()}, step=step, epoch=epoch)
+    run.progress(step, trainer.total, force=True, epoch=epoch, epochs=config.epochs, phase="done")
+    count = sum(map(len, test))
+    run.message(f"test/iou {values['iou']:.4f} on {count} pictures, checkpoint of epoch {best.epoch}")
+
+
+def _score(
+    trainer: "Trainer", pictures: Pictures, channel: int, threshold: float, results: Path
+) -> tuple[Scores, float]:
+    """Score one class on its test set and leave a table and prediction pictures in `results`."""
+    run, config = trainer.run, trainer.config
+    drawn = _spread(len(pictures), config.visualization_samples)
     sizes: list[tuple[int, int]] = []
 
     def see(index: int, mask: np.ndarray, probability: Tensor) -> None:
         sizes.append((mask.shape[0], mask.shape[1]))
         if index in drawn:
             predicted = (probability >= threshold).cpu().numpy()
-            write_prediction(results / "predictions", test.samples[index], mask, predicted)
+            write_prediction(results / "predictions", pictures.samples[index], mask, predicted)
 
     def between(done: int, total: int) -> None:
         run.progress(done, total, phase="test")
@@ -43,23 +66,18 @@ def report(trainer: "Trainer") -> None:
 
     scores, loss = evaluate(
         trainer.model,
-        test,
+        pictures,
         trainer.hardware,
         batch_size=trainer.scoring_batch,
         soft=config.evaluation_metrics == "soft",
         threshold=threshold,
+        channel=channel,
         criterion=trainer.criterion,
         between=between,
         see=see,
     )
-    values = {"loss": loss, **scores.summary()}
-    write_per_image(results / "per_image.csv", test.samples, sizes, scores)
-    write_summary(results / "summary.json", _summary(trainer, best, threshold, values))
-    _keep_model(run)
-    step, epoch = trainer.step, trainer.epoch
-    run.metrics({f"test/{name}": value for name, value in values.items()}, step=step, epoch=epoch)
-    run.progress(step, trainer.total, force=True, epoch=epoch, epochs=config.epochs, phase="done")
-    run.message(f"test/iou {values['iou']:.4f} on {len(test)} pictures, checkpoint of epoch {best.epoch}")
+    write_per_image(results / "per_image.csv", pictures.samples, sizes, scores)
+    return scores, loss
 
 
 def _choose_threshold(trainer: "Trainer", best: Checkpoint) -> float:
@@ -89,7 +107,7 @@ def _summary(trainer: "Trainer", best: Checkpoint, threshold: float, values: dic
         "best": {"epoch": best.epoch, "step": best.step, "score": best.score, "metric": f"val/{best.metric}"},
         "chosen_by": trainer.chosen_by,
         "total_steps": trainer.step,
-        "images": len(trainer.sets.test),
+        "images": sum(map(len, trainer.sets.test)),
         "threshold": threshold,
         "test_fingerprint": trainer.run.directory.read_info()["datasets"]["test"]["fingerprint"],
         "train_seconds": round(trainer.seconds, 1),

@@ -47,12 +47,13 @@ class Learner:
         """The weights that are scored and kept as the best."""
         return self.average.model if self.average else self.model
 
-    def learn(self, images: Tensor, target: Tensor, rate: float) -> None:
+    def learn(self, images: Tensor, target: Tensor, channel: Tensor, rate: float) -> None:
         """Do one optimizer step; micro-batches add up to the gradient of the whole batch.
 
         Args:
             images: uint8 (N, 3, H, W).
             target: float32 (N, 1, H, W) in [0, 1].
+            channel: int64 (N,), the output of the network that has a truth in `target`; the others learn nothing.
             rate: learning rate of this step.
 
         Raises:
@@ -64,7 +65,7 @@ class Learner:
         while True:
             self.optimizer.zero_grad(set_to_none=True)
             try:
-                loss = self._backward(images, target)
+                loss = self._backward(images, target, channel)
                 break
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
@@ -82,13 +83,18 @@ class Learner:
         self.loss_sum += loss
         self.batches += 1
 
-    def _backward(self, images: Tensor, target: Tensor) -> Tensor:
+    def _backward(self, images: Tensor, target: Tensor, channel: Tensor) -> Tensor:
         """Leave the gradient of the batch in the weights and return its mean loss, detached."""
         total = torch.zeros_like(self.loss_sum)
-        for some_images, some_target in zip(images.split(self.micro), target.split(self.micro), strict=True):
+        device = self.hardware.device
+        parts = (tensor.split(self.micro) for tensor in (images, target, channel))
+        for some_images, some_target, some_channel in zip(*parts, strict=True):
             with self.hardware.autocast():
                 logits = self._forward(self.hardware.to_input(some_images))
-            loss = self.criterion(logits.float(), some_target.to(self.hardware.device, non_blocking=True))
+            if logits.shape[1] > 1:
+                rows = torch.arange(len(logits), device=device)
+                logits = logits[rows, some_channel.to(device, non_blocking=True)][:, None]
+            loss = self.criterion(logits.float(), some_target.to(device, non_blocking=True))
             # a loss is the mean over its pictures
             loss = loss * (len(some_images) / len(images))
             self.scaler.scale(loss).backward()

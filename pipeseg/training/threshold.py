@@ -1,5 +1,7 @@
 """The threshold that a model is used with, chosen on val."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -15,9 +17,11 @@ LEVELS = 128
 
 
 def choose_threshold(
-    model: nn.Module, pictures: Pictures, hardware: Hardware, *, batch_size: int
+    model: nn.Module, sets: Sequence[Pictures], hardware: Hardware, *, batch_size: int
 ) -> tuple[float, float]:
     """Return the threshold with the highest mean IoU over val's pictures with the defect, and that IoU.
+
+    Several sets, one for each output of the network, count alike: the mean over sets is maximised.
 
     One pass: each picture leaves a histogram of its probabilities over defect and over background, on the device; from
     it follow the exact counts at every multiple of 1/128. Of equally good ones the nearest to one half is chosen.
@@ -27,8 +31,16 @@ def choose_threshold(
     def see(index: int, mask: np.ndarray, probability: Tensor) -> None:
         histograms.append(_histogram(probability, torch.from_numpy(mask >= DEFECT_LEVEL).to(hardware.device)))
 
-    evaluate(model, pictures, hardware, batch_size=batch_size, soft=False, threshold=DEFAULT_THRESHOLD, see=see)
-    thresholds, iou = mean_iou_by_threshold(torch.stack(histograms).cpu().numpy())
+    curves = []
+    for channel, pictures in enumerate(sets):
+        evaluate(
+            model, pictures, hardware,
+            batch_size=batch_size, soft=False, threshold=DEFAULT_THRESHOLD, channel=channel, see=see,
+        )  # fmt: skip
+        thresholds, iou = mean_iou_by_threshold(torch.stack(histograms).cpu().numpy())
+        curves.append(iou)
+        histograms.clear()
+    iou = np.mean(curves, axis=0)
     best = min(range(len(iou)), key=lambda index: (-iou[index], abs(thresholds[index] - DEFAULT_THRESHOLD)))
     return float(thresholds[best]), float(iou[best])
 

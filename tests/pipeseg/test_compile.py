@@ -28,7 +28,7 @@ config, _ = load_config(Path(sys.argv[1]))
 model = torch.nn.Sequential(torch.nn.Conv2d(3, 1, 1), torch.nn.Softplus())
 learner = Learner(config, Hardware.choose("cpu", "float32"), model, BCELoss(), print)
 try:
-    learner.learn(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.zeros(2, 1, 8, 8), rate=0.1)
+    learner.learn(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.zeros(2, 1, 8, 8), torch.zeros(2).long(), rate=0.1)
 except RunFailed as error:
     sys.exit(f"RunFailed: {error}")
 """
@@ -43,7 +43,7 @@ def test_a_compiled_network_learns_the_same(tiny):
         learner = Learner(config, Hardware.choose("cpu", "float32"), model, BCELoss(), print)
         images = torch.randint(0, 255, (4, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
         for _ in range(3):
-            learner.learn(images, (images[:, :1] > 127).float(), rate=0.01)
+            learner.learn(images, (images[:, :1] > 127).float(), torch.zeros(4).long(), rate=0.01)
         weights.append(learner.scored_model.state_dict())
     assert list(weights[0]) == list(weights[1])
     for name, value in weights[0].items():

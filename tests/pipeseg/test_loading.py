@@ -69,7 +69,7 @@ def test_picture_and_mask_move_together_and_never_upside_down():
 @pytest.mark.slow
 def test_two_loader_processes_give_the_same_batches(pictures):
     batches = [
-        list(training_loader(pictures, batch_size=4, steps=5, seed=9, augment=True, workers=workers, pin=False))
+        list(training_loader([pictures], batch_size=4, steps=5, seed=9, augment=True, workers=workers, pin=False))
         for workers in (0, 2)
     ]
     for alone, shared in zip(*batches, strict=True):
@@ -77,14 +77,14 @@ def test_two_loader_processes_give_the_same_batches(pictures):
 
 
 def test_scoring_takes_every_picture_once_in_order(pictures):
-    images = torch.cat([images for images, _ in scoring_loader(pictures, batch_size=4)])
+    images = torch.cat([images for images, _, _ in scoring_loader(pictures, batch_size=4)])
     assert len(images) == 9
     for index in range(9):
         assert np.array_equal(images[index].numpy().transpose(1, 2, 0), pictures.pair(index)[0])
 
 
 def test_masks_arrive_in_zero_to_one(pictures):
-    _, target = next(iter(scoring_loader(pictures, batch_size=9)))
+    _, target, _ = next(iter(scoring_loader(pictures, batch_size=9)))
     assert target.shape == (9, 1, 64, 96) and target.dtype == torch.float32
     assert target.min() == 0 and target.max() == 1 and pictures.positives == 7
 

@@ -161,7 +161,7 @@ def test_sets_that_know_no_groups_leak_nothing(workshop, teacher):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"defect_class": "obstacle"}, "learned class 'deposition', not 'obstacle'"),
+        ({"defect_class": "obstacle"}, "learned deposition, not obstacle"),
         ({"refiner": {"name": "original", "args": {"treshold": 1}}}, "refiner.args: original"),
         ({"refiner": {"name": "original", "args": {"threshold": 1}}}, "refiner.args.threshold"),
         ({"refiner": {"name": "original", "args": {"box_weight": 0.9}}}, "refiner.args"),

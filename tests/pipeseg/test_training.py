@@ -210,6 +210,8 @@ def test_copies_in_train_and_test_are_refused(own_tiny):
 
 def test_a_set_without_defect_is_refused(own_tiny):
     own_tiny.add_dataset("tiny_deposition_BASELINE", range(3, 4))
+    own_tiny.add_dataset("tiny_deposition_BASELINE_VAL", range(20, 24))
+    own_tiny.add_dataset("tiny_deposition_EVAL", range(40, 45))
     with pytest.raises(BadInput, match="train_dataset: no mask in tiny_deposition_BASELINE"):
         own_tiny.train()
 
