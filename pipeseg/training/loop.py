@@ -2,11 +2,12 @@
 
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from pipeseg.config import CriterionConfig, ModelConfig, TrainConfig
 from pipeseg.data.loading import training_loader
@@ -25,6 +26,8 @@ from pipeseg.training.threshold import DEFAULT_THRESHOLD
 
 # points of train/loss per epoch: the only moments when the loop waits for the device
 POINTS_PER_EPOCH = 20
+
+Batch = tuple[Tensor, Tensor, Tensor]
 
 
 def train(run: Run) -> None:
@@ -139,17 +142,7 @@ class Trainer:
     def learn(self) -> None:
         """Run every step that is left; validates `scoring_per_epoch` times an epoch, the last time at its end."""
         config, run = self.config, self.run
-        workers = default_workers(self.hardware.device) if config.num_workers is None else config.num_workers
-        loader = training_loader(
-            self.sets.train,
-            batch_size=config.pictures_per_step,
-            steps=self.total,
-            seed=config.seed,
-            augment=config.augment,
-            workers=workers,
-            pin=self.hardware.device.type == "cuda",
-            start=self.step,
-        )
+        loader = self.batches()
         point_every = max(1, self.steps_per_epoch // POINTS_PER_EPOCH)
         self._began, first = time.monotonic(), self.step
         self.model.train()
@@ -170,6 +163,20 @@ class Trainer:
                 if self._is_over():
                     break
         self.seconds, self._began = self._spent(), time.monotonic()
+
+    def batches(self) -> Iterable[Batch]:
+        """Return (images, target, channel) of every step that is left; see `Learner.learn`."""
+        config, device = self.config, self.hardware.device
+        return training_loader(
+            self.sets.train,
+            batch_size=config.pictures_per_step,
+            steps=self.total,
+            seed=config.seed,
+            augment=config.augment,
+            workers=default_workers(device) if config.num_workers is None else config.num_workers,
+            pin=device.type == "cuda",
+            start=self.step,
+        )
 
     def choose(self) -> None:
         """Let a person at the terminal take the last weights instead of the best ones; the rule is the best on val."""

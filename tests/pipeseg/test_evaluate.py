@@ -63,6 +63,19 @@ def test_a_model_that_sees_defects_everywhere_raises_false_alarms(pictures):
     assert summary["false_alarms"] == 1 and summary["recall"] == 1 and summary["specificity"] == 0
 
 
+def test_outputs_between_zero_and_one_are_logits_all_the_same(pictures):
+    """The original guessed by their range whether values are logits; 0.1 is a logit of 0.52, not a probability."""
+
+    class Unsure(torch.nn.Module):
+        def forward(self, x):
+            return torch.full_like(x[:, :1], 0.1)
+
+    summary = evaluate(Unsure(), pictures, CPU, batch_size=2, soft=False, threshold=0.5)[0].summary()
+    assert summary["recall"] == 1
+    soft = evaluate(Unsure(), pictures, CPU, batch_size=2, soft=True, threshold=0.5)[0].summary()
+    assert soft["recall"] == pytest.approx(torch.sigmoid(torch.tensor(0.1)).item(), abs=1e-6)
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_the_mode_of_the_model_is_left_as_it_was(pictures, training):
     model = Bright().train(training)
