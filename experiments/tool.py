@@ -84,15 +84,18 @@ def ticking(what: str) -> Iterator[Tick]:
 
 
 def _line_ticks(what: str) -> Tick:
-    started = time.monotonic()
-    next_line = started + LINE_SECONDS
+    next_line = time.monotonic() + LINE_SECONDS
+    # from the first tick: what came before it, imports and listings, does not come again with every item
+    first: tuple[float, int] | None = None
 
     def tick(done: int, total: int) -> None:
-        nonlocal next_line
+        nonlocal next_line, first
         now = time.monotonic()
+        first = first or (now, done)
         if now >= next_line:
             next_line = now + LINE_SECONDS
-            left = (now - started) * (total - done) / done
-            print(f"{what}: {done} of {total}, about {left:.0f} s left", file=sys.stderr, flush=True)
+            began, already = first
+            left = f", about {(now - began) * (total - done) / (done - already):.0f} s left" if done > already else ""
+            print(f"{what}: {done} of {total}{left}", file=sys.stderr, flush=True)
 
     return tick
