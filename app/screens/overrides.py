@@ -26,7 +26,7 @@ class Overrides(ModalScreen[list[str] | None]):
             yield Static(f"Launch [b]{escape(self.experiment)}[/b] with overrides, for this run only")
             yield Input(self.last, placeholder="epochs=2 defect_class=deposition model.args.encoder_name=resnet18")
             yield Static(
-                "[$foreground 55%]Enter launches · Esc leaves · quote values with spaces[/]", id="overrides-note"
+                "[$foreground 55%]Enter launches · Esc leaves · quote values with spaces · seed=1,2,3 makes a sweep[/]", id="overrides-note"
             )
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
