@@ -73,6 +73,18 @@ class Runner:
             elif combination.run and combination.run.is_active:
                 self.working[combination.place] = combination.run.directory
                 self._adopted.add(combination.place)
+        try:
+            self._work()
+        except KeyboardInterrupt:
+            self._obey()  # whoever leaves at once has asked for a stop before
+            raise
+        code = exit_code(view(self.settings, self.directory), self.stop_asked)
+        self.directory.write_exit(code)
+        if self.look:
+            self.look(view(self.settings, self.directory))
+        return code
+
+    def _work(self) -> None:
         next_look = 0.0
         while self.waiting or self.working:
             self._obey()
@@ -82,11 +94,6 @@ class Runner:
                 self.look(view(self.settings, self.directory))
                 next_look = time.monotonic() + LOOK_SECONDS
             time.sleep(POLL_SECONDS)
-        code = exit_code(view(self.settings, self.directory), self.stop_asked)
-        self.directory.write_exit(code)
-        if self.look:
-            self.look(view(self.settings, self.directory))
-        return code
 
     def _obey(self) -> None:
         if any(request.get("command") == "stop" for request in self._control.poll()):
@@ -218,6 +225,8 @@ def main(arguments: list[str]) -> int:
     except OSError as error:  # a full disk: the runs go on, and so may the sweep later
         say(os_error_sentence(error))
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":
