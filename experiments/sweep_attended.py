@@ -44,11 +44,16 @@ def resume_sweep(settings: Settings, experiment: str, text: str) -> int:
 
 def _work(settings: Settings, directory: SweepDirectory) -> int:
     jobs = check_left(settings, directory, None, retry_failed=False)
-    with held(directory), open_display() as display:
-        directory.open_session(jobs=jobs, retry_failed=False)
-        runner = Runner(settings, directory, say=lambda _: None, look=display)
-        with signals(runner, _say):
-            runner.work()
+    try:
+        with held(directory), open_display() as display:
+            directory.open_session(jobs=jobs, retry_failed=False)
+            runner = Runner(settings, directory, say=lambda _: None, look=display)
+            with signals(runner, display.write):
+                runner.work()
+    except KeyboardInterrupt:
+        resume = f"`python -m experiments resume {directory.sweep_id}` goes on"
+        _say(f"left at once; the runs that worked stop by themselves, {resume}")
+        return 130
     return tell_end(view(settings, directory))
 
 

@@ -84,10 +84,14 @@ class SweepBars:
             self._progress.stop()
 
     def __call__(self, view: SweepView) -> None:
+        for line in self._lines.changes(view):
+            self.write(line)
         with contextlib.suppress(OSError):
-            for line in self._lines.changes(view):
-                self._progress.console.print(line, markup=False, highlight=False)
             self._draw(view)
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._progress.console.print(text, markup=False, highlight=False)
 
     def _draw(self, view: SweepView) -> None:
         total = len(view.combinations)

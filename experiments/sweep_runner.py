@@ -77,6 +77,7 @@ class Runner:
             self._work()
         except KeyboardInterrupt:
             self._obey()  # whoever leaves at once has asked for a stop before
+            self.directory.write_exit(130)
             raise
         code = exit_code(view(self.settings, self.directory), self.stop_asked)
         self.directory.write_exit(code)
@@ -194,7 +195,7 @@ def signals(runner: Runner, say: Callable[[str], None]) -> Iterator[None]:
         if runner.stop_asked:
             raise KeyboardInterrupt
         runner.stop_asked = True
-        with contextlib.suppress(OSError):  # the terminal may be gone; the stop counts all the same
+        with contextlib.suppress(OSError):  # a full disk, a terminal that is gone; the stop counts all the same
             say("stopping after this step; press Ctrl-C again to leave at once")
 
     handlers: dict[int, Any] = {signal.SIGINT: ask, signal.SIGTERM: ask}

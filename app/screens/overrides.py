@@ -11,7 +11,7 @@ from textual.widgets import Input, Static
 
 from app.text import escape
 
-NOTE = "Enter launches · Esc leaves · quote values with spaces · seed=1,2 starts a sweep"
+NOTE = "Enter launches · Esc leaves · quote spaces · seed=1,2 makes two runs"
 
 
 class Overrides(ModalScreen[list[str] | None]):
