@@ -68,7 +68,7 @@ ACTIONS = (
         "launch_with",
         ("o", "f6"),
         "Launch with…",
-        "Start a run with overrides: key=value key.sub=value",
+        "Start a run with overrides: key=value key.sub=value; several values (seed=1,2,3) start a sweep",
         "Experiment",
         f"{_CLI} launch EXPERIMENT --set key=value",
         ("experiments", "overview", "config"),

@@ -88,6 +88,15 @@ class Launched(Message):
 
 
 @dataclass
+class SweepLaunched(Message):
+    """A sweep was started; its runs appear one by one."""
+
+    sweep_id: str
+    count: int
+    experiment: str
+
+
+@dataclass
 class Advanced(Message):
     """The run that is watched has something new."""
 

@@ -37,7 +37,12 @@ def main(script: str, work: Work) -> None:
 
     def command(
         overrides: Annotated[
-            list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a config key; repeatable.")
+            list[str] | None,
+            typer.Option(
+                "--set",
+                metavar="KEY=VALUE[,VALUE]",
+                help="Override a config key; several values, as in seed=1,2 or seed=1..5, make a sweep. Repeatable.",
+            ),
         ] = None,
         name: Annotated[str | None, typer.Option(help="What you call this run.")] = None,
         dry_run: Annotated[
@@ -45,7 +50,9 @@ def main(script: str, work: Work) -> None:
         ] = False,
         resume: Annotated[
             str | None,
-            typer.Option(metavar="RUN", help="Go on with a run that was stopped or killed: its id, or latest."),
+            typer.Option(
+                metavar="RUN|SWEEP", help="Go on with what was stopped or killed: its id, or latest (the latest run)."
+            ),
         ] = None,
         run: Annotated[Path | None, typer.Option(hidden=True)] = None,
     ) -> None:
@@ -75,6 +82,14 @@ def _command(folder: Path, work: Work, overrides: list[str], name: str | None, d
         if run is not None:
             return Host(settings, RunDirectory(run.resolve()), attended=False).execute(work)
         experiment = _experiment_name(folder, settings)
+        from experiments.sweep_grid import combinations
+
+        grid = combinations(overrides)
+        if len(grid) > 1:
+            from experiments.sweep_attended import launch_sweep
+
+            return launch_sweep(settings, experiment, overrides, name, dry_run)
+        (overrides,) = grid
         if dry_run:
             return _dry_run(settings, experiment, folder / "config.yaml", overrides)
         from experiments.launcher import prepare
@@ -89,10 +104,15 @@ def _command(folder: Path, work: Work, overrides: list[str], name: str | None, d
 def _resume(folder: Path, work: Work, text: str, changed: bool) -> int:
     from experiments.launcher import reopen
     from experiments.runs import find_run
+    from experiments.sweeps import is_sweep
 
     settings = Settings.load()
     if changed:
         raise BadInput("--resume: a run goes on with the config and the name that it began with; leave the others out")
+    if is_sweep(text):
+        from experiments.sweep_attended import resume_sweep
+
+        return resume_sweep(settings, _experiment_name(folder, settings), text)
     directory = find_run(settings, text)
     experiment = _experiment_name(folder, settings)
     if (owner := directory.read_info().get("experiment")) != experiment:

@@ -5,7 +5,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from experiments.folders import Experiment, find_experiment
 from experiments.processes import detached, started_at, this_host
@@ -16,37 +18,66 @@ from pipeseg.events import Event, LineReader, append_event
 from pipeseg.run_directory import RunDirectory, write_atomically
 from pipeseg.settings import Settings
 
+if TYPE_CHECKING:
+    from pipeseg.config import Config
+
 POLL_SECONDS = 0.1
 ENDING_SECONDS = 20.0
 
 _started: list[subprocess.Popen] = []
 
 
+def check(
+    settings: Settings, experiment: Experiment, overrides: Iterable[str] = (), config_file: Path | None = None
+) -> "tuple[Config, list[str]]":
+    """Return the resolved config of a run that could be started, and warnings for the user.
+
+    Args:
+        config_file: instead of the experiment's own.
+
+    Raises:
+        BadInput: folder, config or datasets cannot be used.
+    """
+    from experiments.preflight import check_datasets
+    from pipeseg.config import load_config
+
+    config_file = config_file or experiment.config_file
+    for needed in (config_file, experiment.script):
+        if not needed.is_file():
+            raise BadInput(f"{needed}: no such file; an experiment folder holds config.yaml and experiment.py")
+    config, warnings = load_config(config_file, overrides)
+    if problems := check_datasets(settings, config):
+        raise BadInput("; ".join(problems))
+    return config, warnings
+
+
 def prepare(
-    settings: Settings, experiment: Experiment | str, overrides: Iterable[str] = (), name: str | None = None
+    settings: Settings,
+    experiment: Experiment | str,
+    overrides: Iterable[str] = (),
+    name: str | None = None,
+    *,
+    config_file: Path | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> RunDirectory:
     """Check everything, then write the run directory; no process is started.
 
     Args:
         overrides: `key.sub=value` texts, applied to the experiment's config in order.
         name: what the person calls this run.
+        config_file: instead of the experiment's own.
+        facts: what else `run.json` holds.
 
     Raises:
         BadInput: folder, config or datasets cannot be used; nothing was written.
     """
-    from experiments.preflight import check_datasets
     from experiments.provenance import capture
-    from pipeseg.config import dump_config, load_config
+    from pipeseg.config import dump_config
 
     if isinstance(experiment, str):
         experiment = find_experiment(settings, experiment)
     overrides = list(overrides)
-    for needed in (experiment.config_file, experiment.script):
-        if not needed.is_file():
-            raise BadInput(f"{needed}: no such file; an experiment folder holds config.yaml and experiment.py")
-    config, warnings = load_config(experiment.config_file, overrides)
-    if problems := check_datasets(settings, config):
-        raise BadInput("; ".join(problems))
+    config, warnings = check(settings, experiment, overrides, config_file)
 
     origin, git = capture(settings, config)
     asked = [part for override in overrides for part in ("--set", override)]
@@ -69,6 +100,7 @@ def prepare(
         "mlflow_experiment_id": None,
         # a study is a list of runs; MLflow holds the runs
         "upload": "pending" if config.track_experiment and config.stage != "study" else "off",
+        **(facts or {}),
     }
     directory = RunDirectory.create(settings.runs_dir, experiment.name, dump_config(config), info)
     if git.diff:
@@ -80,8 +112,11 @@ def prepare(
     return directory
 
 
-def start(settings: Settings, directory: RunDirectory) -> int:
+def start(settings: Settings, directory: RunDirectory, environment: Mapping[str, str] | None = None) -> int:
     """Start the supervisor of a prepared run, detached from this process and its terminal; return its pid.
+
+    Args:
+        environment: variables for this run alone.
 
     Raises:
         BadInput: the log cannot be written or Python cannot be started.
@@ -92,7 +127,7 @@ def start(settings: Settings, directory: RunDirectory) -> int:
             process = subprocess.Popen(
                 [sys.executable, "-m", "experiments.supervisor", str(directory.path)],
                 cwd=settings.root,
-                env=child_environment(settings),
+                env={**child_environment(settings), **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

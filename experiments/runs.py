@@ -19,6 +19,7 @@ __all__ = [
     "latest_finished",
     "list_runs",
     "run_status",
+    "runs_by_sweep",
     "send",
     "view",
 ]
@@ -40,6 +41,17 @@ def last_runs(settings: Settings) -> dict[str, RunView]:
         if record.experiment() not in newest:
             newest[record.experiment()] = record.view()
     return newest
+
+
+def runs_by_sweep(settings: Settings) -> dict[str, dict[int, RunDirectory]]:
+    """Return sweep id -> place in the sweep (counted from 0) -> the newest run of that place."""
+    found: dict[str, dict[int, RunDirectory]] = {}
+    for directory in _newest_first(settings):
+        info = _record(directory).read_info()
+        sweep, place = info.get("sweep"), info.get("sweep_place")
+        if isinstance(sweep, str) and isinstance(place, int):
+            found.setdefault(sweep, {}).setdefault(place, directory)
+    return found
 
 
 def view(directory: RunDirectory) -> RunView:

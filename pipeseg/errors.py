@@ -14,11 +14,13 @@ class StopRequested(Exception):
 
 
 def did_you_mean(word: str, known: list[str]) -> str:
-    """Return `'; did you mean X?'` for the closest known word, else `''`."""
+    """Return `'; did you mean X?'` for the closest known word, or the one with these initials, else `''`."""
     import difflib
 
     folded = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(word.casefold(), list(folded), n=1, cutoff=0.6)
+    # lr, bs: too far from learning_rate and batch_size for a likeness of letters
+    close = close or [name for name in folded if "".join(part[:1] for part in name.split("_")) == word.casefold()]
     return f"; did you mean {folded[close[0]]!r}?" if close else ""
 
 

@@ -50,10 +50,16 @@ class Launching(Editing):
 
     @work(thread=True, group="launch", exit_on_error=False)
     def _start_run(self, name: str, overrides: list[str]) -> None:
-        from experiments.launcher import launch
+        from experiments import launcher, sweeps
+        from experiments.sweep_grid import combinations
 
         try:
-            directory = launch(self.settings, name, overrides)
+            grid = combinations(overrides)
+            if len(grid) > 1:
+                sweep = sweeps.launch(self.settings, name, overrides)
+                self.post_message(messages.SweepLaunched(sweep.sweep_id, len(grid), name))
+                return
+            directory = launcher.launch(self.settings, name, grid[0])
         finally:
             self._launching = False
         self.post_message(messages.Launched(directory.path, name))
@@ -64,4 +70,15 @@ class Launching(Editing):
         self.part(ExperimentList).select(message.experiment)
         self.watch_run(message.path)
         self.action_show("live")
+        self.read_list()
+
+    @on(messages.SweepLaunched)
+    def sweep_launched(self, message: messages.SweepLaunched) -> None:
+        self.notify(
+            f"sweep of {message.count} runs started, one after another; "
+            f"python -m experiments stop {message.sweep_id} stops it",
+            timeout=10,
+            markup=False,
+        )
+        self.action_show("runs")
         self.read_list()

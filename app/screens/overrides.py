@@ -11,6 +11,8 @@ from textual.widgets import Input, Static
 
 from app.text import escape
 
+NOTE = "Enter launches · Esc leaves · quote spaces · seed=1,2 makes two runs"
+
 
 class Overrides(ModalScreen[list[str] | None]):
     """Answers with the overrides, None on Esc."""
@@ -25,9 +27,7 @@ class Overrides(ModalScreen[list[str] | None]):
         with Vertical(classes="dialog"):
             yield Static(f"Launch [b]{escape(self.experiment)}[/b] with overrides, for this run only")
             yield Input(self.last, placeholder="epochs=2 defect_class=deposition model.args.encoder_name=resnet18")
-            yield Static(
-                "[$foreground 55%]Enter launches · Esc leaves · quote values with spaces[/]", id="overrides-note"
-            )
+            yield Static(f"[$foreground 55%]{NOTE}[/]", id="overrides-note")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         try:

@@ -50,6 +50,7 @@ def validate(
     """Check an experiment's config; every mistake is one line, exit code 2 when there is one."""
     from experiments.folders import find_experiment
     from experiments.preflight import check_datasets
+    from experiments.sweep_grid import combinations
     from pipeseg.config import ConfigError, load_config
     from pipeseg.settings import Settings
 
@@ -58,11 +59,15 @@ def validate(
     problems: list[tuple[str, str]] = []
     warnings: list[str] = []
     config, source = None, str(found.config_file)
-    try:
-        config, warnings = load_config(found.config_file, overrides or [])
-        warnings = [*warnings, *check_datasets(settings, config)]
-    except ConfigError as error:
-        problems, source = error.problems, error.source
+    grid = combinations(overrides or [])
+    for texts in grid:
+        try:
+            config, told = load_config(found.config_file, texts)
+            told = [*told, *check_datasets(settings, config)]
+            warnings += [warning for warning in told if warning not in warnings]
+        except ConfigError as error:
+            problems += [problem for problem in error.problems if problem not in problems]
+            source = error.source
     if not found.script.is_file():
         problems.append(("", f"{found.script}: no such file; copy one from another experiment"))
     for warning in warnings:
@@ -77,10 +82,11 @@ def validate(
                 "valid": not problems,
                 "problems": [{"key": key, "text": text} for key, text in problems],
                 "warnings": warnings,
-                "resolved": config.model_dump(mode="json") if config else None,
+                # of a sweep, each run has its own
+                "resolved": config.model_dump(mode="json") if config and len(grid) == 1 else None,
             }
         )
     elif not problems:
-        print(f"{found.config_file}: valid")
+        print(f"{found.config_file}: valid{f', for all {len(grid)} runs' if len(grid) > 1 else ''}")
     if problems:
         raise typer.Exit(2)

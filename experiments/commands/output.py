@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.narration import STATUS_GLYPHS
+from experiments.narration import STATUS_GLYPHS, duration
 
 if TYPE_CHECKING:
     from experiments.folders import Experiment
@@ -22,6 +22,22 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config, e.g. epochs=2 or model.name=UNet."),
 ]
 RunText = Annotated[str, typer.Argument(metavar="RUN", help="Run id, the beginning of one, or latest.")]
+
+__all__ = [
+    "Json",
+    "Overrides",
+    "RunText",
+    "duration",
+    "experiment_record",
+    "follow",
+    "note",
+    "print_json",
+    "print_table",
+    "run_record",
+    "score",
+    "status_cell",
+    "when",
+]
 
 _STATUS_STYLES = {
     "starting": "cyan",
@@ -92,24 +108,13 @@ def run_record(view: "RunView") -> dict[str, Any]:
         *("epoch", "epochs", "step", "total", "phase", "eta_seconds", "images_per_second"),
         *("best_iou", "last", "test", "error"),
     )
-    known = ("user", "host", "pid", "git_commit", "git_dirty", "upload", "mlflow_run_id", "overrides")
+    known = ("user", "host", "pid", "git_commit", "git_dirty", "upload", "mlflow_run_id", "overrides", "sweep")
     return {field: getattr(view, field) for field in fields} | {key: view.info.get(key) for key in known}
 
 
 def when(seconds: float | None) -> str:
     """Return unix seconds as local date and time."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else ""
-
-
-def duration(seconds: float | None) -> str:
-    """Return seconds as `3 h 05 min`, `2 min 07 s` or `8 s`."""
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(max(0, round(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def score(value: float | None) -> str:

@@ -19,6 +19,7 @@ from experiments.commands.output import (
     status_cell,
     when,
 )
+from experiments.commands.sweep import sweep
 
 if TYPE_CHECKING:
     from experiments.folders import Experiment
@@ -70,13 +71,17 @@ def runs(
 
 def show(
     name: Annotated[
-        str, typer.Argument(metavar="EXPERIMENT|RUN", help="Experiment name, run id, its beginning, latest.")
+        str,
+        typer.Argument(
+            metavar="EXPERIMENT|RUN|SWEEP", help="Experiment name, run or sweep id, its beginning, latest (a run)."
+        ),
     ],
     as_json: Json = False,
 ) -> None:
-    """Show one experiment folder or one run."""
+    """Show one experiment folder, one run or one sweep."""
     from experiments.folders import list_experiments
     from experiments.runs import find_run, view
+    from experiments.sweeps import is_sweep
     from pipeseg.errors import BadInput, did_you_mean
     from pipeseg.settings import Settings
 
@@ -84,6 +89,9 @@ def show(
     experiments = {experiment.name: experiment for experiment in list_experiments(settings)}
     if name in experiments:
         _show_experiment(settings, experiments[name], as_json)
+        return
+    if is_sweep(name):
+        sweep(name, as_json)
         return
     try:
         directory = find_run(settings, name)

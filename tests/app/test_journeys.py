@@ -16,6 +16,7 @@ from app.widgets.config_pane import ConfigPane
 from app.widgets.grid import Grid
 from app.widgets.run_log import RunLog
 from experiments.runs import list_runs
+from experiments.sweeps import list_sweeps
 from pipeseg.run_directory import RunDirectory
 from pipeseg.settings import Settings
 
@@ -121,6 +122,32 @@ async def test_pause_resume_checkpoint_and_stop_by_keys(workshop: Settings) -> N
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await pilot.press("y")
         await until(pilot, lambda: "■ stopped" in head())
+
+
+async def test_lists_of_values_launch_a_sweep(workshop: Settings) -> None:
+    async with opened(NARROW) as pilot:
+        app = pilot.app
+        await choose(pilot, "toy")
+
+        async def launch_with(line: str) -> None:
+            await pilot.press("o")
+            await until(pilot, lambda: len(app.screen_stack) == 2)
+            app.screen.query_one(Input).value = line
+            await pilot.press("enter")
+
+        def told() -> str:
+            return " ".join(str(note.message) for note in app._notifications)
+
+        await launch_with("seed=1,none epochs=1")
+        await until(pilot, lambda: "seed=none" in told())
+        assert not list(workshop.runs_dir.iterdir())
+        await launch_with("seed=1,2 epochs=1 image_size=[64, 64]")
+        await until(pilot, lambda: "sweep of 2 runs started" in told())
+        await until(pilot, lambda: [run.status for run in list_runs(workshop)] == ["finished", "finished"])
+        await until(pilot, lambda: app.pane == "runs" and len(app.runs) == 2)
+        assert [run.info["overrides"][0] for run in list_runs(workshop)] == ["seed=2", "seed=1"]
+        (sweep,) = list_sweeps(workshop)
+        await until(pilot, lambda: not sweep.directory.is_worked_on())
 
 
 async def test_a_run_goes_on_without_the_dashboard_and_is_found_again(workshop: Settings) -> None:

@@ -1,0 +1,42 @@
+"""Which GPU a run of a sweep gets, where there are several and its config says `device: auto`."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+VARIABLE = "CUDA_VISIBLE_DEVICES"
+
+
+def pick_device(devices: Sequence[str], in_use: Collection[str]) -> str | None:
+    """Return the device with the fewest runs, the first of several; None where there is no choice.
+
+    Args:
+        devices: as `CUDA_VISIBLE_DEVICES` names them.
+        in_use: the device of every run that works, one entry a run.
+    """
+    if len(devices) < 2:
+        return None
+    working = list(in_use)
+    return min(devices, key=working.count)
+
+
+def list_devices(environment: Mapping[str, str]) -> list[str]:
+    """Return the CUDA devices that this process may use, as `CUDA_VISIBLE_DEVICES` names them; [] without a driver."""
+    if VARIABLE in environment:
+        names = [name.strip() for name in environment[VARIABLE].split(",")]
+        # what follows a name that is none is not visible either (CUDA programming guide, environment variables)
+        end = next((place for place, name in enumerate(names) if name in ("", "-1", "NoDevFiles")), len(names))
+        return names[:end]
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:  # no driver or no card
+        return []
+    try:
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        # the driver counts by slot, CUDA by speed: a UUID means the same to both
+        found = [pynvml.nvmlDeviceGetUUID(handle) for handle in handles]
+    except pynvml.NVMLError:
+        return []
+    finally:
+        pynvml.nvmlShutdown()
+    return [name.decode() if isinstance(name, bytes) else name for name in found]
