@@ -4,24 +4,15 @@
 key with the mend. pydantic checks (types, ranges), ruamel.yaml reads (YAML 1.2, comments kept by the editor).
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from pipeseg.arguments import check_combination, check_model_args
 from pipeseg.errors import BadInput, did_you_mean
-from pipeseg.registry import ENCODERS, LOSSES, MODELS, REFINERS
+from pipeseg.registry import LOSSES, MODELS, REFINERS
 
 METRICS = ("iou", "dice", "precision", "recall", "specificity", "loss")
 # networks of the U-Net family halve the picture five times
@@ -75,31 +66,12 @@ class Section(BaseModel):
 
 
 class ModelConfig(Section):
-    name: Annotated[str, _known(MODELS, "model")] = Field(
-        "UNetAttention", description=f"network: {', '.join(MODELS)}"
-    )
-    args: dict[str, Any] = Field(
+    name: Annotated[str, _known(MODELS, "model")] = Field("UNetAttention", description=f"network: {', '.join(MODELS)}")
+    args: Annotated[dict[str, Any], AfterValidator(check_model_args)] = Field(
         default_factory=lambda: {"encoder_name": "resnet34", "encoder_weights": "imagenet"},
         description="arguments of the network: encoder_name (resnet34, mit_b0, tu-<name in timm>, ...),"
         " encoder_weights (imagenet, null or a file), freeze_encoder (true or false), ...",
     )
-
-    @field_validator("args")
-    @classmethod
-    def _fits_the_data(cls, args: dict[str, Any]) -> dict[str, Any]:
-        # the original's file holds both keys, in the only values that they could have there
-        for key, only, why in (
-            ("in_channels", 3, "pictures are read as RGB"),
-            ("classes", 1, "how many there are follows from what is trained"),
-        ):
-            if key in args and args[key] != only:
-                raise ValueError(f"{key}: must be {only}, or left out: {why} (got {args[key]!r})")
-        encoder = args.get("encoder_name", "resnet34")
-        if not isinstance(encoder, str) or not (encoder in ENCODERS or encoder.startswith(("tu-", "timm-"))):
-            hint = did_you_mean(str(encoder), list(ENCODERS))
-            raise ValueError(f"encoder_name: unknown encoder {str(encoder)!r}{hint} (smp's, or tu-<name in timm>)")
-        return args
-
 
 class CriterionConfig(Section):
     name: Annotated[str, _known(LOSSES, "loss")] = Field("TverskyLoss", description=f"loss: {', '.join(LOSSES)}")
@@ -111,30 +83,9 @@ class CriterionConfig(Section):
 
     @model_validator(mode="after")
     def _parts_are_known(self) -> "CriterionConfig":
-        if self.name == "CombinedLoss" and "losses" in self.args:
-            parts = self.args["losses"]
-            if not isinstance(parts, list) or not parts:
-                raise ValueError("args.losses: must be a list of {name, weight, args}, at least one")
-            for index, part in enumerate(parts):
-                _check_part(f"args.losses.{index}", part)
+        if self.name == "CombinedLoss":
+            check_combination(self.args)
         return self
-
-
-def _check_part(key: str, part: Any) -> None:
-    keys = ["name", "weight", "args"]
-    if not isinstance(part, dict) or "name" not in part:
-        raise ValueError(f"{key}: must be {{name, weight, args}} (got {part!r})")
-    for unknown in part.keys() - keys:
-        raise ValueError(f"{key}: unknown key {str(unknown)!r}{did_you_mean(str(unknown), keys)}")
-    known = [name for name in LOSSES if name != "CombinedLoss"]
-    if part["name"] not in known:
-        name = str(part["name"])
-        raise ValueError(f"{key}.name: unknown loss {name!r}{did_you_mean(name, known)} (known: {', '.join(known)})")
-    weight = part.get("weight", 1.0)
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
-        raise ValueError(f"{key}.weight: must be a number greater than 0 (got {weight!r})")
-    if not isinstance(part.get("args") or {}, dict):
-        raise ValueError(f"{key}.args: must be a mapping (got {part['args']!r})")
 
 
 class OptimizerConfig(Section):

@@ -24,21 +24,27 @@ def test_every_network_has_a_line_of_help_and_small_arguments():
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_logit_per_pixel_and_class(name):
-    model = make(name, classes=3).eval()
+def test_a_logit_per_pixel_and_a_checkpoint_gives_it_back(name, tmp_path):
+    model = make(name).eval()
     with torch.inference_mode():
         logits = model(pictures())
-    assert logits.shape == (2, 3, 128, 160) and torch.isfinite(logits).all()
-    assert logits.std() > 0
+    assert logits.shape == (2, 1, 128, 160) and torch.isfinite(logits).all() and logits.std() > 0
+    path = tmp_path / "best.safetensors"
+    header = Checkpoint({"name": name, "args": SMALL[name]}, (128, 160), 0.5, 1, 1, 0.5, "iou", "crack", "r")
+    save_checkpoint(path, model, header)
+    loaded, _ = load_model(path)
+    with torch.inference_mode():
+        assert torch.equal(loaded(pictures()), logits)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_it_learns_one_batch_and_every_weight_takes_part(name):
-    model = make(name).train()
-    images, target = pictures(), torch.zeros(2, 1, 128, 160)
-    # one half of each picture is brighter: something that every network can see
-    target[..., :80] = 1
-    images += 3 * target
+    model = make(name, classes=2).train()
+    images, target = pictures(), torch.zeros(2, 2, 128, 160)
+    # one half of each picture is brighter, the other is the second class: something that every network can see
+    target[:, 0, :, :80] = 1
+    target[:, 1, :, 80:] = 1
+    images += 3 * target[:, :1]
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
     losses = []
     for _ in range(3):
@@ -53,22 +59,12 @@ def test_it_learns_one_batch_and_every_weight_takes_part(name):
     assert len(silent) <= len(list(model.decoder.parameters())) // 4, silent
 
 
-@pytest.mark.parametrize("name", MODELS)
+# the last five pool a picture to one value
+@pytest.mark.parametrize("name", ["UNet", "PSPNet", "PAN", "DeepLabV3", "DeepLabV3Plus", "UPerNet"])
 def test_one_picture_at_once_is_enough_to_learn(name):
     model = make(name).train()
     model(pictures(1, 256, 160)).mean().backward()
     assert all(torch.isfinite(weight.grad).all() for weight in model.parameters() if weight.grad is not None)
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_a_checkpoint_gives_the_same_network_back(name, tmp_path):
-    model = make(name).eval()
-    path = tmp_path / "best.safetensors"
-    header = Checkpoint({"name": name, "args": SMALL[name]}, (128, 160), 0.5, 1, 1, 0.5, "iou", "crack", "r")
-    save_checkpoint(path, model, header)
-    loaded, _ = load_model(path)
-    with torch.inference_mode():
-        torch.testing.assert_close(loaded(pictures(1)), model(pictures(1)), rtol=0, atol=0)
 
 
 @pytest.mark.slow

@@ -110,6 +110,7 @@ class TestPackagedWeights:
             torch.stack(cuts).float(), size=(224, 224), mode="bicubic", antialias=True
         ).clamp(0, 255)
 
+    @pytest.mark.slow
     def test_its_network_knows_what_is_in_a_photograph(self):
         model = self.whole_network()
         with torch.no_grad():

@@ -60,8 +60,8 @@ def test_dropout_works_in_training_only():
         "tu-mobilenetv3_small_050",  # BatchNormAct2d of timm
         "efficientnet-lite0",
         "efficientnet-b0",  # drops whole blocks while it learns
-        "mobileone_s0",
-        "timm-skresnet18",
+        pytest.param("mobileone_s0", marks=pytest.mark.slow),
+        pytest.param("timm-skresnet18", marks=pytest.mark.slow),
         "mit_b0",  # LayerNorm
         "tu-convnext_atto",
     ],
