@@ -73,6 +73,7 @@ class ModelConfig(Section):
         " encoder_weights (imagenet, null or a file), freeze_encoder (true or false), ...",
     )
 
+
 class CriterionConfig(Section):
     name: Annotated[str, _known(LOSSES, "loss")] = Field("TverskyLoss", description=f"loss: {', '.join(LOSSES)}")
     args: dict[str, Any] = Field(
