@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from pipeseg.arguments import check_combination, check_model_args
 from pipeseg.errors import BadInput, did_you_mean
 from pipeseg.registry import LOSSES, MODELS, REFINERS
 
@@ -68,18 +69,27 @@ class Section(BaseModel):
 
 
 class ModelConfig(Section):
-    name: Annotated[str, _known(MODELS, "model")] = Field("UNetAttention", description="network")
-    args: dict[str, Any] = Field(
+    name: Annotated[str, _known(MODELS, "model")] = Field("UNetAttention", description=f"network: {', '.join(MODELS)}")
+    args: Annotated[dict[str, Any], AfterValidator(check_model_args)] = Field(
         default_factory=lambda: {"encoder_name": "resnet34", "encoder_weights": "imagenet"},
-        description="arguments of the network: encoder_name, encoder_weights (imagenet, null or a file), ...",
+        description="arguments of the network: encoder_name (resnet34, mit_b0, tu-<name in timm>, ...),"
+        " encoder_weights (imagenet, null or a file), freeze_encoder (true or false), ...",
     )
 
 
 class CriterionConfig(Section):
-    name: Annotated[str, _known(LOSSES, "loss")] = Field("TverskyLoss", description="loss")
+    name: Annotated[str, _known(LOSSES, "loss")] = Field("TverskyLoss", description=f"loss: {', '.join(LOSSES)}")
     args: dict[str, Any] = Field(
-        default_factory=dict, description="arguments of the loss: alpha (FP), beta (FN), smooth"
+        default_factory=dict,
+        description="arguments of the loss: alpha (FP), beta (FN), smooth, gamma, pos_weight, ...; of CombinedLoss:"
+        " losses: [{name, weight, args}, ...]",
     )
+
+    @model_validator(mode="after")
+    def _parts_are_known(self) -> "CriterionConfig":
+        if self.name == "CombinedLoss":
+            check_combination(self.args)
+        return self
 
 
 class OptimizerConfig(Section):
