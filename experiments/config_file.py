@@ -53,7 +53,7 @@ def describe_keys(stage: str) -> list[tuple[str, str, str]]:
 
     The default is YAML text; `""` for a key that must be there.
     """
-    from pipeseg.config import STAGES
+    from pipeseg.schema import STAGES
 
     return list(_describe(STAGES[stage], ""))
 
@@ -166,7 +166,7 @@ def _round_trip(text: str) -> Any:
 
 def _aliases(document: Mapping[str, Any]) -> dict[str, str]:
     """Return new spelling -> old spelling, so that a file keeps the spelling it has."""
-    from pipeseg.config import STAGES
+    from pipeseg.schema import STAGES
 
     kind = STAGES.get(document.get("stage", "baseline"))
     return {new: old for old, new in kind.aliases.items()} if kind else {}

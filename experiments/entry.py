@@ -132,7 +132,8 @@ def _experiment_name(folder: Path, settings: Settings) -> str:
 
 def _dry_run(settings: Settings, experiment: str, config_file: Path, overrides: list[str]) -> int:
     from experiments.preflight import check_datasets, dataset_names
-    from pipeseg.config import RefineConfig, dump_config, load_config
+    from pipeseg.config import dump_config, load_config
+    from pipeseg.schema import RefineConfig
 
     config, warnings = load_config(config_file, overrides)
     problems = check_datasets(settings, config)
@@ -273,7 +274,7 @@ class Host:
 
 
 def _is_training(run: Run) -> bool:
-    from pipeseg.config import TrainConfig
+    from pipeseg.schema import TrainConfig
 
     return isinstance(run.config, TrainConfig)
 

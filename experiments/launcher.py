@@ -19,7 +19,7 @@ from pipeseg.run_directory import RunDirectory, write_atomically
 from pipeseg.settings import Settings
 
 if TYPE_CHECKING:
-    from pipeseg.config import Config
+    from pipeseg.schema import Config
 
 POLL_SECONDS = 0.1
 ENDING_SECONDS = 20.0
@@ -159,7 +159,8 @@ def reopen(settings: Settings, directory: RunDirectory) -> None:
     """
     from experiments.preflight import check_datasets
     from experiments.provenance import read_git
-    from pipeseg.config import TrainConfig, load_config
+    from pipeseg.config import load_config
+    from pipeseg.schema import TrainConfig
 
     now = view(directory)
     if now.is_active:

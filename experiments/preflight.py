@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeseg.config import Config, RefineConfig, StudyConfig, TrainConfig
 from pipeseg.errors import did_you_mean
+from pipeseg.schema import Config, RefineConfig, StudyConfig, TrainConfig
 from pipeseg.settings import Settings
 
 SPLIT = re.compile(r"_(BASELINE(_F\d+)?(_VAL)?|EVAL)$")

@@ -11,8 +11,8 @@ from typing import Any
 
 from experiments.preflight import dataset_names
 from experiments.processes import this_host
-from pipeseg.config import Config
 from pipeseg.run_directory import read_json
+from pipeseg.schema import Config
 from pipeseg.settings import Settings
 
 GIT_SECONDS = 10.0

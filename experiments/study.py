@@ -7,11 +7,11 @@ from typing import Any
 
 from experiments.launcher import await_upload, launch, wait
 from experiments.runs import run_status, send, view
-from pipeseg.config import StudyConfig
 from pipeseg.errors import BadInput, RunFailed, StopRequested
 from pipeseg.events import Event
 from pipeseg.run import Run
 from pipeseg.run_directory import RunDirectory
+from pipeseg.schema import StudyConfig
 
 EXPERIMENTS = ("baseline", "refine", "final")
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from experiments.runs import find_run, latest_finished
-from pipeseg.config import RefineConfig
 from pipeseg.errors import BadInput
 from pipeseg.run import Run
+from pipeseg.schema import RefineConfig
 from pipeseg.settings import Settings
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from pipeseg.config import RefineConfig
 from pipeseg.data.boxes import Box, fill_boxes, read_boxes
 from pipeseg.data.build import building_together
 from pipeseg.data.folder import DatasetFolder
@@ -18,6 +17,7 @@ from pipeseg.errors import BadInput
 from pipeseg.registry import REFINERS, build
 from pipeseg.run import Run
 from pipeseg.run_directory import read_json
+from pipeseg.schema import RefineConfig
 from pipeseg.training.checkpoint import UNNAMED_CLASS, load_model
 from pipeseg.training.device import Hardware, seed_everything
 from pipeseg.training.evaluate import native_probability, predict

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipeseg.config import Config
 from pipeseg.errors import StopRequested
 from pipeseg.events import Event, LineReader, append_event, read_events
 from pipeseg.run_directory import RunDirectory
+from pipeseg.schema import Config
 from pipeseg.settings import Settings
 
 PROGRESS_SECONDS = 0.5

@@ -36,8 +36,8 @@ def runs(
 ) -> None:
     """List the runs, newest first."""
     from experiments.runs import STATUSES, list_runs
-    from pipeseg.config import STAGES
     from pipeseg.errors import BadInput, did_you_mean
+    from pipeseg.schema import STAGES
     from pipeseg.settings import Settings
 
     for option, value, known in (("--stage", stage, [*STAGES]), ("--status", status, ["active", *STATUSES])):
@@ -106,7 +106,8 @@ def show(
 def _show_experiment(settings: "Settings", experiment: "Experiment", as_json: bool) -> None:
     from experiments.config_file import describe_keys
     from experiments.runs import last_runs
-    from pipeseg.config import STAGES, ConfigError, read_yaml
+    from pipeseg.config import ConfigError, read_yaml
+    from pipeseg.schema import STAGES
 
     last = last_runs(settings).get(experiment.name)
     try:

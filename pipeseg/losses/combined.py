@@ -30,7 +30,7 @@ class CombinedLoss(Loss):
 
     Args:
         losses: `{"name", "weight", "args"}` each, weight 1 and args empty where left out. The config checks names and
-            weights before anything starts, see `pipeseg.config.CriterionConfig`.
+            weights before anything starts, see `pipeseg.schema.CriterionConfig`.
     """
 
     def __init__(self, losses: Sequence[Mapping[str, Any]] = ({"name": "BCELoss"}, {"name": "DiceLoss"})):

@@ -9,11 +9,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from pipeseg.config import CriterionConfig, ModelConfig, TrainConfig
 from pipeseg.data.loading import training_loader
 from pipeseg.errors import BadInput, RunFailed
 from pipeseg.registry import LOSSES, MODELS, build
 from pipeseg.run import Run
+from pipeseg.schema import CriterionConfig, ModelConfig, TrainConfig
 from pipeseg.training.checkpoint import Checkpoint, load_training, read_header, save_checkpoint
 from pipeseg.training.device import Hardware, default_workers, generator_states, restore_generators, seed_everything
 from pipeseg.training.evaluate import SCORING_BATCH, evaluate, summarise
@@ -45,10 +45,12 @@ def train(run: Run) -> None:
     assert isinstance(config, TrainConfig)
     seed_everything(config.seed, deterministic=config.deterministic)
     hardware = Hardware.choose(config.device, config.precision)
+    # before the data are read: a mistake in its arguments is told at once
+    criterion = build_loss(config.criterion).to(hardware.device)
     sets = load_sets(run, config)
     record_datasets(run, sets)
     model = build_model(config.model, run, len(config.classes)).to(hardware.device)
-    criterion = build_loss(config.criterion).to(hardware.device)
+    _check_size(model, config.image_size)
     size = "x".join(map(str, config.image_size))
     run.message(f"{config.model.name} on {hardware.describe()}, {size} px, {_parameters(model)} parameters")
     trainer = Trainer(run, config, hardware, model, criterion, sets)
@@ -72,6 +74,13 @@ def build_model(config: ModelConfig, run: Run, classes: int = 1) -> nn.Module:
     weights = config.args.get("encoder_weights", "imagenet")
     run.message(f"building {config.name}" + (f" with {weights} weights" if weights else ", weights random"))
     return build(MODELS, config.name, **{**config.args, "classes": classes})
+
+
+def _check_size(model: nn.Module, size: tuple[int, int]) -> None:
+    # imported when a network has been built: the networks' library takes seconds
+    from pipeseg.models import check_size
+
+    check_size(model, size)
 
 
 def build_loss(config: CriterionConfig) -> nn.Module:

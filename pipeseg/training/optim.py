@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipeseg.config import TrainConfig
 from pipeseg.errors import BadInput
+from pipeseg.schema import TrainConfig
 
 
 def build_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:

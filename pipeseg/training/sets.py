@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeseg.config import TrainConfig
 from pipeseg.data.folder import DatasetFolder, Sample
 from pipeseg.data.loading import Pictures
 from pipeseg.errors import BadInput
 from pipeseg.run import Run
+from pipeseg.schema import TrainConfig
 
 KEYS = {"train": "train_dataset", "validation": "validation_dataset", "test": "evaluation_dataset"}
 

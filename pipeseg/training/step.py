@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeseg.config import TrainConfig
 from pipeseg.errors import RunFailed
+from pipeseg.schema import TrainConfig
 from pipeseg.training.device import Hardware
 from pipeseg.training.memory import describe_memory, is_out_of_memory
 from pipeseg.training.optim import AveragedWeights, build_optimizer

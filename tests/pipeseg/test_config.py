@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from pipeseg.config import ConfigError, RefineConfig, StudyConfig, dump_config, load_config
+from pipeseg.config import ConfigError, dump_config, load_config
+from pipeseg.schema import RefineConfig, StudyConfig
 from pipeseg.settings import ROOT
 
 # the original workshop's file, key for key, with its misspelt one

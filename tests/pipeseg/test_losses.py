@@ -4,7 +4,7 @@ import pytest
 import segmentation_models_pytorch as smp
 import torch
 
-from pipeseg.config import ConfigError, CriterionConfig, check_config
+from pipeseg.config import ConfigError, check_config
 from pipeseg.errors import BadInput
 from pipeseg.losses import (
     BBoxAwareLoss,
@@ -20,6 +20,7 @@ from pipeseg.losses import (
     WeightedCrossEntropyLoss,
 )
 from pipeseg.registry import LOSSES, LOSSES_HELP, build
+from pipeseg.schema import CriterionConfig
 from pipeseg.training.loop import build_loss
 
 REGION = [TverskyLoss(0.3, 0.7), TverskyLoss(0.5, 0.5, smooth=0), DiceLoss(), JaccardLoss()]

@@ -4,9 +4,9 @@ import pytest
 import torch
 from small_networks import UNET
 
-from pipeseg.config import ModelConfig
 from pipeseg.errors import BadInput
 from pipeseg.registry import ENCODERS, MODELS, build
+from pipeseg.schema import ModelConfig
 
 
 def make(name: str = "UNetAttention", **args):

@@ -1,0 +1,274 @@
+"""What a config may hold, stage by stage: keys, types, ranges, defaults, and what each key means. No torch in here."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from pipeseg.arguments import check_combination, check_model_args
+from pipeseg.errors import did_you_mean
+from pipeseg.registry import LOSSES, MODELS, REFINERS
+
+METRICS = ("iou", "dice", "precision", "recall", "specificity", "loss")
+# networks of the U-Net family halve the picture five times
+STRIDE = 32
+# pictures per step where batch_size is left to us: a step of SGD that is neither noisy nor dear
+AUTO_BATCH = 8
+
+
+def _known(registry: Mapping[str, str], what: str) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in registry:
+            raise ValueError(
+                f"unknown {what} {name!r}{did_you_mean(name, list(registry))} (known: {', '.join(registry)})"
+            )
+        return name
+
+    return AfterValidator(check)
+
+
+def _metric(name: Any) -> Any:
+    """Accept the original's spellings (`IoU`, `Soft IoU`) for our `iou`."""
+    return str(name).lower().removeprefix("soft ").strip()
+
+
+def _stride(size: tuple[int, int]) -> tuple[int, int]:
+    for side in size:
+        if side < STRIDE or side % STRIDE:
+            raise ValueError(
+                f"{side} is not a multiple of {STRIDE}; the nearest is {max(1, round(side / STRIDE)) * STRIDE}"
+            )
+    return size
+
+
+class Section(BaseModel):
+    """A part of a config: unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelConfig(Section):
+    name: Annotated[str, _known(MODELS, "model")] = Field("UNetAttention", description=f"network: {', '.join(MODELS)}")
+    args: Annotated[dict[str, Any], AfterValidator(check_model_args)] = Field(
+        default_factory=lambda: {"encoder_name": "resnet34", "encoder_weights": "imagenet"},
+        description="arguments of the network: encoder_name (resnet34, mit_b0, tu-<name in timm>, ...),"
+        " encoder_weights (imagenet, null or a file), freeze_encoder (true or false), ...",
+    )
+
+
+class CriterionConfig(Section):
+    name: Annotated[str, _known(LOSSES, "loss")] = Field("TverskyLoss", description=f"loss: {', '.join(LOSSES)}")
+    args: dict[str, Any] = Field(
+        default_factory=dict,
+        description="arguments of the loss: alpha (FP), beta (FN), smooth, gamma, pos_weight, ...; of CombinedLoss:"
+        " losses: [{name, weight, args}, ...]",
+    )
+
+    @model_validator(mode="after")
+    def _parts_are_known(self) -> "CriterionConfig":
+        if self.name == "CombinedLoss":
+            check_combination(self.args)
+        return self
+
+
+class OptimizerConfig(Section):
+    name: Literal["AdamW", "Adam", "NAdam", "RAdam", "RMSprop", "SGD"] = Field(
+        "AdamW", description="optimizer of torch.optim"
+    )
+    args: dict[str, Any] = Field(default_factory=dict, description="arguments of the optimizer: momentum, betas, ...")
+
+
+class RefinerConfig(Section):
+    name: Annotated[str, _known(REFINERS, "refiner")] = Field("original", description="how box masks are sharpened")
+    args: dict[str, Any] = Field(default_factory=dict, description="arguments of the refiner")
+
+
+class _Experiment(Section):
+    """Keys that every experiment has."""
+
+    aliases: ClassVar[dict[str, str]] = {}
+
+    seed: int = Field(42, ge=0, lt=2**32, description="seed of everything random")
+    experiment_name: str = Field(
+        "Pipeline Defects Detection", min_length=1, description="name of the MLflow experiment"
+    )
+    track_experiment: bool = Field(True, description="record the run in MLflow")
+    defect_class: str | None = Field(None, description="class key; replaces {defect_class} in dataset names")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_class(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        defect_class = values.get("defect_class")
+        if values.get("defect_classes"):
+            # the names stay as they are: every class has its own
+            return values
+
+        def fill(value: Any, key: str) -> Any:
+            if isinstance(value, str) and "{defect_class}" in value:
+                if not defect_class:
+                    raise ValueError(
+                        f"{key} holds {{defect_class}}, but defect_class is not set;"
+                        " set it, e.g. --set defect_class=deposition"
+                    )
+                return value.replace("{defect_class}", str(defect_class))
+            return value
+
+        return {key: fill(value, key) for key, value in values.items()}
+
+
+class TrainConfig(_Experiment):
+    """Trains one binary model: stages `baseline` and `final`."""
+
+    aliases: ClassVar[dict[str, str]] = {"validataion_dataset": "validation_dataset"}
+
+    stage: Literal["baseline", "final"] = Field("baseline", description="what the run is in the study")
+    defect_classes: list[str] | None = Field(
+        None, min_length=2, description="several classes for one network, each from its own {defect_class} sets"
+    )
+    image_size: Annotated[tuple[int, int], AfterValidator(_stride)] = Field(
+        (704, 512), description="network input [height, width], px"
+    )
+    train_dataset: str = Field(min_length=1, description="folder in DATASETS_DIR to learn from")
+    validation_dataset: str = Field(min_length=1, description="folder in DATASETS_DIR to choose the checkpoint on")
+    evaluation_dataset: str = Field(min_length=1, description="folder in DATASETS_DIR, the test set: reported once")
+    validation_metrics: Literal["soft", "binary"] = Field(
+        "soft", description="val on probabilities or after the threshold"
+    )
+    evaluation_metrics: Literal["soft", "binary"] = Field(
+        "binary", description="test on probabilities or after the threshold"
+    )
+    threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["auto"] = Field(
+        0.5, description="probability from which a pixel is defect; auto = the best one on val, chosen at the end"
+    )
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    epochs: int = Field(30, ge=1, description="passes over the training set, or blocks of steps_per_epoch steps")
+    steps_per_epoch: int | None = Field(
+        None, ge=1, description="optimizer steps per epoch; null = one pass over the data"
+    )
+    optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig)
+    learning_rate: float = Field(1e-4, gt=0, le=10, description="learning rate, at its peak")
+    schedule: Literal["constant", "cosine", "linear", "poly"] = Field(
+        "constant", description="what becomes of the rate after the warm-up; all but constant end at 0"
+    )
+    warmup_steps: int = Field(0, ge=0, description="optimizer steps in which the rate rises to learning_rate")
+    weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False, description="decay of weights, not of biases or norms")
+    clip_norm: float | None = Field(None, gt=0, description="longest gradient, all weights together; null = any")
+    ema_decay: float | None = Field(
+        None, gt=0, lt=1, description="score and keep a moving average of the weights, e.g. 0.999; null = the weights"
+    )
+    early_stop: int | None = Field(None, ge=1, description="end after so many validations without a better score")
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        2, description="pictures per optimizer step; auto = 8, of which as many at once as memory holds"
+    )
+    micro_batch: Annotated[int, Field(ge=1)] | Literal["auto"] | None = Field(
+        None,
+        description="pictures at once on the device, gradients are added up, BatchNorm sees so many;"
+        " auto = halved when memory runs out, null = batch_size",
+    )
+    augment: bool = Field(True, description="random flips, shifts and light on training pictures")
+    criterion: CriterionConfig = Field(default_factory=CriterionConfig)
+    scoring_per_epoch: int = Field(1, ge=1, description="validations per epoch")
+    save_by_metric: Annotated[
+        Literal["iou", "dice", "precision", "recall", "specificity", "loss"], BeforeValidator(_metric)
+    ] = Field("iou", description="validation metric that chooses the best checkpoint")
+    checkpoint_minutes: float = Field(
+        10, gt=0, description="`last` is also saved every so many minutes; a killed run goes on from it"
+    )
+    visualization_samples: int = Field(30, ge=0, description="prediction pictures kept from the test set")
+    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:N or mps")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto = bfloat16 where the device has it; float16 needs CUDA"
+    )
+    deterministic: bool = Field(True, description="ask for repeatable kernels; false = the fastest ones on CUDA")
+    compile: bool = Field(
+        False, description="torch.compile: a minute or two at the start, faster steps on CUDA, slower ones on a CPU"
+    )
+    num_workers: int | None = Field(None, ge=0, description="loader processes; null = chosen by the machine")
+
+    @property
+    def pictures_per_step(self) -> int:
+        return AUTO_BATCH if self.batch_size == "auto" else self.batch_size
+
+    @property
+    def shrinks_micro_batch(self) -> bool:
+        """Whether a smaller micro-batch may be chosen when memory runs out."""
+        return self.micro_batch == "auto" or (self.batch_size == "auto" and self.micro_batch is None)
+
+    @property
+    def first_micro_batch(self) -> int:
+        return self.micro_batch if isinstance(self.micro_batch, int) else self.pictures_per_step
+
+    @property
+    def classes(self) -> tuple[str | None, ...]:
+        """Class keys in the order of the network's outputs; None is a class that only the datasets know."""
+        return tuple(self.defect_classes) if self.defect_classes else (self.defect_class,)
+
+    def dataset_name(self, key: str, defect_class: str | None) -> str:
+        """Return the folder that `key` (`train_dataset`, ...) names for a class."""
+        return getattr(self, key).replace("{defect_class}", str(defect_class))
+
+    @model_validator(mode="after")
+    def _one_set_per_class(self) -> "TrainConfig":
+        if self.defect_classes is None:
+            return self
+        if self.defect_class is not None:
+            raise ValueError("defect_class and defect_classes are both set; remove one")
+        if len(set(self.defect_classes)) < len(self.defect_classes):
+            raise ValueError("defect_classes names a class twice")
+        for key in ("train_dataset", "validation_dataset", "evaluation_dataset"):
+            if "{defect_class}" not in getattr(self, key):
+                raise ValueError(f"{key} must hold {{defect_class}}: each of defect_classes has its own set")
+        return self
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> "TrainConfig":
+        names = {"train_dataset": self.train_dataset, "validation_dataset": self.validation_dataset}
+        for key, name in names.items():
+            if name == self.evaluation_dataset:
+                raise ValueError(
+                    f"{key} and evaluation_dataset are both {name!r}; a test set that was learned from proves nothing"
+                )
+        return self
+
+
+class RefineConfig(_Experiment):
+    """Lets a baseline sharpen the box masks of a source dataset: stage `refine`, writes `<name>_H<round>`."""
+
+    stage: Literal["refine"]
+    source_dataset: str = Field("sample", min_length=1, description="dataset with images/ and boxes.csv")
+    baseline_dataset: str = Field(min_length=1, description="hand masks for training, merged into the hybrid dataset")
+    validation_dataset: str = Field(min_length=1, description="hand masks that become the hybrid dataset's val")
+    evaluation_dataset: str = Field(min_length=1, description="test set: its groups are kept out")
+    hybrid_dataset: str = Field(min_length=1, description="dataset to write, e.g. sample_{defect_class}_H1")
+    baseline_run: str = Field("latest", min_length=1, description="run whose best checkpoint predicts, or latest")
+    refiner: RefinerConfig = Field(default_factory=RefinerConfig)
+    batch_size: int = Field(16, ge=1, description="pictures per prediction step")
+    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:N or mps")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto = bfloat16 where the device has it"
+    )
+
+
+class StudyConfig(_Experiment):
+    """Runs the steps after one another for every class and seed, ending in the comparison: stage `study`."""
+
+    stage: Literal["study"]
+    source_dataset: str = Field("sample", min_length=1, description="dataset with images/, boxes.csv and labels.csv")
+    classes: list[str] = Field(min_length=1, description="class keys, one row of the table each")
+    seeds: list[int] = Field(
+        default_factory=lambda: [0], min_length=1, description="one baseline and one final per seed"
+    )
+    baseline: dict[str, Any] = Field(default_factory=dict, description="overrides for the baseline experiment")
+    refine: dict[str, Any] = Field(default_factory=dict, description="overrides for the refine experiment")
+    final: dict[str, Any] = Field(default_factory=dict, description="overrides for the final experiment")
+
+
+Config = TrainConfig | RefineConfig | StudyConfig
+STAGES: dict[str, type[Config]] = {
+    "baseline": TrainConfig,
+    "refine": RefineConfig,
+    "final": TrainConfig,
+    "study": StudyConfig,
+}
