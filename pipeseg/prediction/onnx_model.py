@@ -57,7 +57,9 @@ class Exported:
     metadata: dict[str, Any]
 
 
-def export_onnx(checkpoint: Path, out: Path, pictures: Sequence[np.ndarray] = ()) -> Exported:
+def export_onnx(
+    checkpoint: Path, out: Path, pictures: Sequence[np.ndarray] = (), tolerance: float = TOLERANCE
+) -> Exported:
     """Write the network of a checkpoint as ONNX, compare it with torch in float32, and keep it if they agree.
 
     The batch is of any size, height and width are those that it was trained at; both stand in the file's metadata,
@@ -65,10 +67,11 @@ def export_onnx(checkpoint: Path, out: Path, pictures: Sequence[np.ndarray] = ()
 
     Args:
         pictures: uint8 RGB (H, W, 3) to compare on; without any, seeded ones are drawn.
+        tolerance: largest difference of a probability that is let through.
 
     Raises:
         BadInput: no checkpoint, a package that is missing, or `out` is no .onnx.
-        RunFailed: the network cannot be exported, or the two differ by more than TOLERANCE; `out` is as before.
+        RunFailed: the network cannot be exported, or the two differ by more than `tolerance`; `out` is as before.
     """
     if out.suffix.lower() != ".onnx":
         raise BadInput(f"{out}: must end in .onnx")
@@ -99,10 +102,10 @@ def export_onnx(checkpoint: Path, out: Path, pictures: Sequence[np.ndarray] = ()
         draft = Path(folder) / "model.onnx"
         _export(deployed, torch.zeros(2, 3, height, width, dtype=torch.uint8), metadata, draft)
         difference = _difference(draft, deployed, inputs)
-        if not difference <= TOLERANCE:
+        if not difference <= tolerance:
             raise RunFailed(
                 f"{out}: not written: its probabilities differ from torch's by up to {difference:.2g}, more than"
-                f" {TOLERANCE:g}; another onnxruntime or torch may do better"
+                f" {tolerance:g}; another onnxruntime or torch may do better"
             )
         os.replace(draft, out)
     return Exported(out, out.stat().st_size, difference, len(inputs), metadata)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -111,14 +112,16 @@ def predict(
         return _write(picture, values, facts.classes, threshold, folder, options, to_file=see is None)
 
     answers = probabilities(network, readable(), cover, batch_size=options.batch_size, flips=options.flips)
-    for record, overlay in threaded(write, answers, workers):
-        if see is not None and overlay is not None:
-            see(overlay)
-        folder.add(record)
-        totals.pictures += 1
-        totals.having += any(found["pixels"] for found in record.classes)
-        totals.regions += len(record.annotations)
-        tick(totals.pictures + len(totals.failures))
+    # closed at once, whatever ends this: no thread may write to a folder that is being closed
+    with closing(answers), closing(threaded(write, answers, workers)) as written:
+        for record, overlay in written:
+            if see is not None and overlay is not None:
+                see(overlay)
+            folder.add(record)
+            totals.pictures += 1
+            totals.having += any(found["pixels"] for found in record.classes)
+            totals.regions += len(record.annotations)
+            tick(totals.pictures + len(totals.failures))
 
 
 def _write(

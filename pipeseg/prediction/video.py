@@ -3,6 +3,7 @@
 import itertools
 import math
 import os
+import threading
 from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
@@ -42,29 +43,35 @@ class Video:
         self.count = int(count) if math.isfinite(count) and count > 0 else 0
         self.pixels = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT) * self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         self.read_to = 0
+        # frames are read in a thread, which may be at work when the video is closed
+        self._lock = threading.Lock()
 
     def __enter__(self) -> "Video":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._capture.release()
+        with self._lock:
+            self._capture.release()
 
     def items(self, every: int = 1, done: Container[str] = ()) -> Iterator[Item]:
         """Yield frames 0, `every`, 2 `every`, ... but those whose keys are `done`; decoded ahead, in a thread."""
 
         def following(_: int) -> Item | None:
-            while self._capture.grab():
-                index = self.read_to
-                self.read_to += 1
-                key = f"{self.path.stem}_{index:06}"
-                if index % every == 0 and key not in done:
-                    shown, frame = self._capture.retrieve()
-                    if not shown:
+            while True:
+                with self._lock:
+                    if not self._capture.grab():
                         return None
-                    image = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+                    index = self.read_to
+                    self.read_to += 1
+                    key = f"{self.path.stem}_{index:06}"
+                    if index % every or key in done:
+                        continue
+                    shown, frame = self._capture.retrieve()
                     seconds = round(self._seconds(index), 3)
-                    return Item(key, f"{key}.png", _given(image), frame=index, seconds=seconds)
-            return None
+                if not shown:
+                    return None
+                image = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+                return Item(key, f"{key}.png", _given(image), frame=index, seconds=seconds)
 
         for item in threaded(following, itertools.count(), workers=1):
             if item is None:
