@@ -57,6 +57,8 @@ def find_pictures(path: Path, out: Path | None = None) -> list[Item]:
     """
     if path.is_dir():
         root = path / "images" if (path / "images").is_dir() and (path / "masks").is_dir() else path
+        if (path / JOURNAL).is_file():
+            raise BadInput(f"{path}: is the output of an earlier prediction; name the folder of the pictures")
         files, others = _below(root, out)
         if not files:
             videos = sum(map(is_video, others))
@@ -118,7 +120,7 @@ def _below(root: Path, out: Path | None) -> tuple[list[Path], list[Path]]:
     pictures, others = [], []
     for folder, folders, names in os.walk(root, onerror=refuse):
         place = Path(folder)
-        if JOURNAL in names or place.resolve() == ours:
+        if place != root and (JOURNAL in names or place.resolve() == ours):
             folders.clear()
             continue
         # sorted in place: the walk follows this list
