@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeseg.config import STRIDE
 from pipeseg.data.loading import resize
 from pipeseg.errors import BadInput
 from pipeseg.prediction.networks import Network
@@ -166,19 +165,13 @@ def choose_cover(network: Network, tile: tuple[int, int] | None, overlap: float)
     """Return how pictures are put before this network.
 
     Raises:
-        BadInput: a tile that the network cannot take, or an overlap out of range.
+        BadInput: a tile that this network cannot take.
     """
-    if not 0 <= overlap <= 0.9:
-        raise BadInput(f"--overlap {overlap:g}: must lie between 0 and 0.9, a share of the tile")
     size = network.facts.image_size
     if tile is None:
         return Whole(size)
     if network.facts.fixed and tile != size:
         raise BadInput(f"--tile {tile[0]}x{tile[1]}: this exported network takes {size[0]}x{size[1]} only")
-    for side in tile:
-        if side < STRIDE or side % STRIDE:
-            nearest = max(1, round(side / STRIDE)) * STRIDE
-            raise BadInput(f"--tile: {side} is not a multiple of {STRIDE}; the nearest is {nearest}")
     return Tiled(tile, overlap)
 
 

@@ -188,13 +188,3 @@ def _settings(job: Job, network: Network, options: Options, tiled: bool) -> dict
         "min_area": options.least_area,
         "every": job.every,
     }
-
-
-def parse_tile(text: str | None) -> tuple[int, int] | None:
-    """Return `"256"` as (256, 256) and `"256x320"` as (256, 320): height, width."""
-    if text is None:
-        return None
-    sides = text.lower().replace("×", "x").split("x")
-    if len(sides) > 2 or not all(side.strip().isdecimal() for side in sides):
-        raise BadInput(f"--tile {text!r}: is not SIZE or HEIGHTxWIDTH in pixels; write for example 256 or 256x320")
-    return int(sides[0]), int(sides[-1])

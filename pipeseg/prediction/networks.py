@@ -1,7 +1,6 @@
 """What predicts: a checkpoint of ours run by torch, or a network that was exported to ONNX."""
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeseg.errors import BadInput, RunFailed
+from pipeseg.prediction.checks import check_hardware
 from pipeseg.training.checkpoint import Checkpoint, load_model
 from pipeseg.training.device import Hardware
 
@@ -112,10 +112,7 @@ def load_network(path: Path, device: str = "auto", precision: str = "auto") -> N
     Raises:
         BadInput: not such a file, a device or number format that is not there, or a package that is missing.
     """
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
-        raise BadInput(f"device: {device!r} is not known; choose auto, cpu, cuda, cuda:N or mps")
-    if precision not in ("auto", "float32", "bfloat16", "float16"):
-        raise BadInput(f"precision: {precision!r} is not known; choose auto, float32, bfloat16 or float16")
+    check_hardware(device, precision)
     if path.suffix.lower() == ".onnx":
         if precision not in ("auto", "float32"):
             raise BadInput(f"precision: an exported network computes in float32, not {precision}; leave it out")

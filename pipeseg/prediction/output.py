@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from pipeseg.errors import BadInput
+from pipeseg.prediction.checks import check_output
 from pipeseg.prediction.inputs import JOURNAL
 
 # of the classes, in their order; a seventh begins again
@@ -77,19 +78,14 @@ class OutputFolder:
         self._places: dict[str, int] = {}
         self._is_new = not path.exists()
         self._journal_file = path / JOURNAL
-        if path.exists() and not path.is_dir():
-            raise BadInput(f"{path}: is a file, where a folder is to be written; name another")
-        if not self._is_new and any(path.iterdir()):
-            if not self._journal_file.is_file():
-                raise BadInput(f"{path}: exists and holds other things; name a new folder")
+        check_output(path, resume=resume, replace=replace)
+        if self._journal_file.is_file():
             if resume:
                 self._read_journal()
-            elif replace:
+            else:
                 self._clear()
                 if any(path.iterdir()):
                     raise BadInput(f"{path}: holds other things beside an earlier prediction; name a new folder")
-            else:
-                raise BadInput(f"{path}: holds an earlier prediction; --resume goes on with it, --force replaces it")
         path.mkdir(parents=True, exist_ok=True)
         # unbuffered and a line at a time: a kill leaves whole lines
         self._journal: IO[bytes] = open(self._journal_file, "ab", buffering=0)  # noqa: SIM115 closed in __exit__

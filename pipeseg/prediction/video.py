@@ -29,12 +29,17 @@ class Video:
     """
 
     def __init__(self, path: Path):
-        # read by OpenCV when its first video is opened; what it would print is about single packets
+        # read by OpenCV when its first video is opened; what it would say is in its own words
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
         self.path = path
         if not path.is_file():
             raise BadInput(f"{path}: no such file")
-        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+        level = cv2.utils.logging.getLogLevel()
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+        try:
+            self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+        finally:
+            cv2.utils.logging.setLogLevel(level)
         if not self._capture.isOpened():
             raise BadInput(f"{path}: cannot be read as a video; convert it, for example to .mp4 with H.264")
         rate = self._capture.get(cv2.CAP_PROP_FPS)

@@ -60,18 +60,19 @@ def predict(
     from experiments.checkpoints import find_checkpoint
     from experiments.tool import ticking
     from pipeseg.errors import BadInput
+    from pipeseg.prediction.checks import check_hardware, check_output, check_overlap, check_threshold, parse_tile
     from pipeseg.prediction.inputs import find_pictures, is_video
     from pipeseg.settings import Settings
 
     def say(sentence: str) -> None:
         print(sentence, file=sys.stderr)
 
-    # what costs nothing to find out comes before torch is loaded
-    if threshold is not None and not 0 < threshold < 1:
-        raise BadInput(f"--threshold {threshold:g}: must lie between 0 and 1")
-    if resume and force:
-        raise BadInput("--resume and --force: one goes on, the other begins again; choose")
+    check_threshold(threshold)
+    check_overlap(overlap)
+    check_hardware(device, precision)
+    window = parse_tile(tile)
     source, out = source.expanduser(), out.expanduser()
+    check_output(out, resume=resume, replace=force)
     checkpoint = find_checkpoint(Settings.load(), model)
     video = source.is_file() and is_video(source)
     if every is not None and not video:
@@ -81,7 +82,7 @@ def predict(
         # the only one: unreadable, it leaves nothing to do
         items[0].read()
 
-    from pipeseg.prediction.job import Job, parse_tile, run_job
+    from pipeseg.prediction.job import Job, run_job
     from pipeseg.prediction.predict import Options
 
     job = Job(
@@ -90,7 +91,7 @@ def predict(
         items,
         out,
         Options(threshold, batch_size, flips, soft, overlays, min_area),
-        tile=parse_tile(tile),
+        tile=window,
         overlap=overlap,
         every=every or 1,
         resume=resume,

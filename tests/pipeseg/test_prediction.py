@@ -14,9 +14,10 @@ from pycocotools.coco import COCO
 from pipeseg.data.pictures import read_image, read_mask
 from pipeseg.data.rle import decode, encode
 from pipeseg.errors import BadInput
-from pipeseg.prediction.covering import Loaded, Tiled, Whole, choose_cover, importance, probabilities
+from pipeseg.prediction.checks import check_overlap, check_threshold, parse_tile
+from pipeseg.prediction.covering import Loaded, Tiled, Whole, importance, probabilities
 from pipeseg.prediction.inputs import find_pictures, unique_keys
-from pipeseg.prediction.job import Job, parse_tile, run_job
+from pipeseg.prediction.job import Job, run_job
 from pipeseg.prediction.networks import Facts, TorchNetwork, load_network
 from pipeseg.prediction.output import OutputFolder
 from pipeseg.prediction.predict import Options, Totals, predict, workers_for
@@ -308,6 +309,8 @@ def test_what_a_folder_holds(tmp_path):
     ):
         with pytest.raises(BadInput, match=words):
             find_pictures(wrong)
+    with pytest.raises(BadInput, match="the output of an earlier prediction"):
+        find_pictures(tmp_path / "earlier")
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match="holds no picture"):
         find_pictures(tmp_path / "empty")
@@ -431,25 +434,23 @@ def test_folders_that_are_not_ours_are_left_alone(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_options_out_of_range(run):
-    network = load_network(run.directory.best_checkpoint, "cpu")
-    for tile, overlap, words in (
-        ((100, 64), 0.5, "100 is not a multiple of 32; the nearest is 96"),
-        ((0, 64), 0.5, "0 is not a multiple"),
-        ((64, 64), 0.95, "between 0 and 0.9"),
-        (None, math.nan, "between 0 and 0.9"),
-    ):
-        with pytest.raises(BadInput, match=words):
-            choose_cover(network, tile, overlap)
-    assert choose_cover(network, None, 0.5) == Whole((64, 64))
+def test_options_out_of_range(tmp_path):
     assert parse_tile("64") == (64, 64) and parse_tile("64x96") == (64, 96) and parse_tile(None) is None
     for text in ("", "x", "64x", "64x64x3", "-1", "a"):
         with pytest.raises(BadInput, match="--tile"):
             parse_tile(text)
-    with pytest.raises(BadInput, match="device: 'gpu'"):
-        load_network(run.directory.best_checkpoint, "gpu")
-    with pytest.raises(BadInput, match="precision: 'half'"):
-        load_network(run.directory.best_checkpoint, "cpu", "half")
+    for text, words in (("100x64", "100 is not a multiple of 32; the nearest is 96"), ("0", "0 is not a multiple")):
+        with pytest.raises(BadInput, match=words):
+            parse_tile(text)
+    for value in (-0.1, 0.95, math.nan):
+        with pytest.raises(BadInput, match=r"between 0 and 0\.9"):
+            check_overlap(value)
+    for value in (0, 1, -1, math.nan, math.inf):
+        with pytest.raises(BadInput, match="between 0 and 1"):
+            check_threshold(value)
+    for device, precision, words in (("gpu", "auto", "device: 'gpu'"), ("cpu", "half", "precision: 'half'")):
+        with pytest.raises(BadInput, match=words):
+            load_network(tmp_path / "any.safetensors", device, precision)
 
 
 def test_large_pictures_are_worked_on_by_fewer_threads():

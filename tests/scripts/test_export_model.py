@@ -16,7 +16,9 @@ for package in ("onnx", "onnxscript", "onnxruntime"):
 def test_an_exported_run_predicts_like_the_run(finished_shop, trained, tmp_path):
     folder = finished_shop.settings.datasets_dir / "tiny_deposition_EVAL"
     out = tmp_path / "new folder" / "модель.onnx"
-    ended = finished_shop.tool("export_model.py", "latest", "--out", str(out), "--pictures", str(folder), "--json")
+    ended = finished_shop.tool(
+        "export_model.py", "latest", "--out", str(out), "--pictures", str(folder), "--json", timeout=500
+    )
     assert ended.returncode == 0, ended.stderr
     facts = json.loads(ended.stdout)
     assert facts["run_id"] == trained.directory.run_id and facts["compared"] == 5
@@ -37,10 +39,10 @@ def test_an_exported_run_predicts_like_the_run(finished_shop, trained, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["latest", "--out", "TMP/model.pt"], "must end in .onnx"),
+        pytest.param(["latest", "--out", "TMP/model.pt"], "must end in .onnx", marks=pytest.mark.slow),
         (["nobody", "--out", "TMP/model.onnx"], "no run 'nobody'"),
         (["TMP/some.onnx"], "is ONNX already"),
-        (["TMP/fake.safetensors"], "not a checkpoint of pipeseg"),
+        pytest.param(["TMP/fake.safetensors"], "not a checkpoint of pipeseg", marks=pytest.mark.slow),
         (["latest", "--out", "TMP/model.onnx", "--pictures", "TMP/missing"], "no such file"),
     ],
 )
@@ -53,6 +55,7 @@ def test_bad_input_is_one_sentence_and_writes_nothing(finished_shop, tmp_path, a
     assert sorted(file.name for file in tmp_path.iterdir()) == ["fake.safetensors", "some.onnx"]
 
 
+@pytest.mark.slow
 def test_a_missing_package_is_one_sentence(finished_shop, tmp_path):
     # a module of this name that cannot be imported stands before the real one
     hidden = tmp_path / "hidden"

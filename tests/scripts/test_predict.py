@@ -32,6 +32,7 @@ def written(out) -> list[str]:
     return sorted(file.relative_to(out).as_posix() for file in out.rglob("*") if file.is_file())
 
 
+@pytest.mark.slow
 def test_a_folder_with_every_kind_of_name(finished_shop, trained, photos):
     # inside the input: its own overlays are no pictures, in this call and in the next
     out = photos / "found"
@@ -56,6 +57,7 @@ def test_a_folder_with_every_kind_of_name(finished_shop, trained, photos):
     assert len(list((photos / "second" / "masks").rglob("*.png"))) == 5
 
 
+@pytest.mark.slow
 def test_the_folder_is_asked_for_before_it_is_replaced(finished_shop, photos, tmp_path):
     out = tmp_path / "out"
     call = ("predict.py", "latest", str(photos), "--out", str(out))
@@ -74,6 +76,7 @@ def test_the_folder_is_asked_for_before_it_is_replaced(finished_shop, photos, tm
     assert resumed.returncode == 0 and "0 pictures" in resumed.stdout and "4 done before" in resumed.stdout
 
 
+@pytest.mark.slow
 def test_an_unreadable_picture_is_told_at_the_end(finished_shop, photos, tmp_path):
     (photos / "broken.png").write_text("no picture")
     Image.fromarray(np.zeros((9, 9), np.uint16)).save(photos / "deep.png")
@@ -87,6 +90,7 @@ def test_an_unreadable_picture_is_told_at_the_end(finished_shop, photos, tmp_pat
         assert len(list(csv.DictReader(file))) == 5
 
 
+@pytest.mark.slow
 def test_one_picture_from_a_file_of_weights_with_closed_streams(finished_shop, trained, photos, tmp_path):
     weights = finished_shop.settings.models_dir / f"{trained.directory.run_id}.safetensors"
     program = [sys.executable, str(ROOT / "scripts/tools/predict.py"), str(weights), str(photos / "a.png")]
@@ -103,7 +107,7 @@ def test_one_picture_from_a_file_of_weights_with_closed_streams(finished_shop, t
         (["latest", "PHOTOS/notes.txt"], "is neither a picture"),
         (["latest", "PHOTOS/missing.png"], "no such file"),
         (["latest", "PHOTOS/text.png"], "cannot be read as a picture"),
-        (["latest", "PHOTOS/text.mp4"], "cannot be read as a video"),
+        pytest.param(["latest", "PHOTOS/text.mp4"], "cannot be read as a video", marks=pytest.mark.slow),
         (["latest", "PHOTOS", "--threshold", "1"], "--threshold 1: must lie between 0 and 1"),
         (["latest", "PHOTOS", "--threshold", "nan"], "--threshold nan"),
         (["latest", "PHOTOS", "--tile", "100"], "100 is not a multiple of 32; the nearest is 96"),
@@ -114,8 +118,8 @@ def test_one_picture_from_a_file_of_weights_with_closed_streams(finished_shop, t
         (["latest", "PHOTOS", "--batch-size", "0"], "--batch-size"),
         (["latest:final", "PHOTOS"], "no finished run of final"),
         (["PHOTOS/notes.txt", "PHOTOS"], "is no file of weights"),
-        (["PHOTOS/fake.safetensors", "PHOTOS"], "not a checkpoint of pipeseg"),
-        (["PHOTOS/fake.onnx", "PHOTOS"], "fake.onnx: cannot be read as ONNX"),
+        pytest.param(["PHOTOS/fake.safetensors", "PHOTOS"], "not a checkpoint of pipeseg", marks=pytest.mark.slow),
+        pytest.param(["PHOTOS/fake.onnx", "PHOTOS"], "fake.onnx: cannot be read as ONNX", marks=pytest.mark.slow),
         (["nobody", "PHOTOS"], "no run 'nobody'"),
         (["latest", "PHOTOS", "--out", "PHOTOS"], "exists and holds other things"),
     ],
@@ -135,6 +139,7 @@ def test_bad_input_is_one_sentence_and_writes_nothing(finished_shop, photos, tmp
     assert written(tmp_path) == before and not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_video(finished_shop, tmp_path):
     path = tmp_path / "проход 1.mp4"
     writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), 10, (96, 64))
