@@ -8,11 +8,12 @@
 | tiles at native resolution | the same tiles, one after another |
 | memory of a prediction | a prediction of a quarter of the pictures |
 
-Every measurement runs in a process of its own, so that its peak memory is its own. `--device` as in predict.py.
+Paces to be compared are measured in turns in one process, memory in processes of their own. `--device`: see predict.py.
 """
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -38,8 +39,8 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def prepare(place: str, count: str) -> dict[str, float]:
-    """Write `count` pictures and a checkpoint with random weights that finds blobs of middling size."""
+def prepare(root: str, count: str) -> dict[str, float]:
+    """Write `count` pictures to `many`, the first quarter of them to `few`, and a checkpoint with random weights."""
     import cv2
     import numpy as np
     import torch
@@ -47,102 +48,108 @@ def prepare(place: str, count: str) -> dict[str, float]:
     from pipeseg.registry import MODELS, build
     from pipeseg.training.checkpoint import Checkpoint, save_checkpoint
 
-    folder = Path(place) / "pictures"
-    folder.mkdir()
+    place = Path(root)
+    for name in ("many", "few"):
+        (place / name).mkdir()
     random = np.random.default_rng(0)
     for index in range(int(count)):
         coarse = random.integers(0, 256, (24, 32, 3), dtype=np.uint8)
         fine = random.integers(-12, 13, (HEIGHT, WIDTH, 3))
         picture = np.clip(cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC) + fine, 0, 255)
-        cv2.imwrite(str(folder / f"{index:05}.jpg"), picture.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 92])
+        for name in ("many", "few") if index < int(count) // 4 else ("many",):
+            file = place / name / f"{index:05}.jpg"
+            cv2.imwrite(str(file), picture.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 92])
     torch.manual_seed(0)
     model = build(MODELS, MODEL["name"], **MODEL["args"])
     header = Checkpoint(MODEL, IMAGE_SIZE, 0.5, 0, 0, None, "iou", "defect", "benchmark")
-    save_checkpoint(Path(place) / "model.safetensors", model, header)
+    save_checkpoint(place / "model.safetensors", model, header)
     return {"pictures": int(count)}
 
 
-def one_by_one(place: str, device: str, overlays: str, tile: str) -> dict[str, float]:
-    """Do what a prediction does, each picture to its end before the next is read."""
-    from pipeseg.data.pictures import read_image
-    from pipeseg.prediction.covering import Loaded, choose_cover, probabilities
-    from pipeseg.prediction.inputs import find_pictures
-    from pipeseg.prediction.networks import load_network
-    from pipeseg.prediction.output import COLOURS, write_picture
-    from pipeseg.prediction.regions import find_regions
-    from pipeseg.training.results import outline
+class Setting:
+    """A network, a folder of pictures and a way to put them before it."""
 
-    network, cover = _network(place, device, tile, load_network, choose_cover)
-    items = find_pictures(Path(place) / "pictures")
+    def __init__(self, place: Path, device: str, tile: tuple[int, int] | None, overlays: bool):
+        from pipeseg.prediction.covering import choose_cover
+        from pipeseg.prediction.inputs import find_pictures
+        from pipeseg.prediction.networks import load_network
 
-    def work(out: Path) -> None:
-        for item in items:
-            image = read_image(item.path)
-            loaded = Loaded(item, image, cover.inputs(image))
-            [(_, found)] = probabilities(network, [loaded], cover, batch_size=1)
-            probability = found[0].cpu().numpy()
-            mask = probability >= 0.5
-            write_picture(out / "masks" / f"{item.key}.png", mask.astype("uint8") * 255)
-            find_regions(probability, mask)
-            if overlays == "yes":
-                write_picture(out / "overlays" / f"{item.key}.jpg", outline(image, mask, COLOURS[0]))
+        self.network = load_network(place.parent / "model.safetensors", device)
+        self.cover = choose_cover(self.network, tile, 0.5)
+        self.items = find_pictures(place)
+        self.overlays = overlays
 
-    return _timed(work, len(items))
+    def folder(self, out: Path) -> None:
+        """Predict the folder as predict.py does."""
+        from pipeseg.prediction.output import OutputFolder
+        from pipeseg.prediction.predict import Options, Totals, predict, workers_for
 
-
-def folder(place: str, device: str, overlays: str, tile: str) -> dict[str, float]:
-    """Predict the folder as predict.py does."""
-    from pipeseg.prediction.covering import choose_cover
-    from pipeseg.prediction.inputs import find_pictures
-    from pipeseg.prediction.networks import load_network
-    from pipeseg.prediction.output import OutputFolder
-    from pipeseg.prediction.predict import Options, Totals, predict, workers_for
-
-    network, cover = _network(place, device, tile, load_network, choose_cover)
-    items = find_pictures(Path(place) / "pictures")
-    options = Options(batch_size=BATCH, overlays=overlays == "yes")
-
-    def work(out: Path) -> None:
+        options = Options(batch_size=BATCH, overlays=self.overlays)
         with OutputFolder(out, {"classes": ["defect"]}) as output:
             workers = workers_for(HEIGHT * WIDTH)
-            predict(network, items, output, cover, options, totals=Totals(), workers=workers)
+            predict(self.network, self.items, output, self.cover, options, totals=Totals(), workers=workers)
 
-    return _timed(work, len(items))
+    def one_by_one(self, out: Path) -> None:
+        """Do what a prediction does, each picture (or tile) to its end before the next one begins."""
+        import numpy as np
+
+        from pipeseg.data.pictures import read_image
+        from pipeseg.prediction.covering import Loaded, probabilities
+        from pipeseg.prediction.output import COLOURS, write_picture
+        from pipeseg.prediction.regions import find_regions
+        from pipeseg.training.results import outline
+
+        for item in self.items:
+            image = read_image(item.path)
+            loaded = Loaded(item, image, self.cover.inputs(image))
+            [(_, found)] = probabilities(self.network, [loaded], self.cover, batch_size=1)
+            probability = found[0].cpu().numpy()
+            mask = probability >= 0.5
+            write_picture(out / "masks" / f"{item.key}.png", mask.astype(np.uint8) * 255)
+            find_regions(probability, mask)
+            if self.overlays:
+                write_picture(out / "overlays" / f"{item.key}.jpg", outline(image, mask, COLOURS[0]))
+
+    def network_alone(self, _: Path) -> None:
+        """Run the network in batches of as many pictures, which are in memory at its size."""
+        import torch
+
+        batch = torch.zeros(BATCH, 3, *IMAGE_SIZE, dtype=torch.uint8).to(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            for _ in range(len(self.items) // BATCH):
+                last = self.network(batch.to(self.network.device))
+            last.sum().item()
 
 
-def network(place: str, device: str) -> dict[str, float]:
-    """Run the network alone, in batches of pictures that are in memory at its size."""
-    import torch
-
-    from pipeseg.prediction.networks import load_network
-
-    alone = load_network(Path(place) / "model.safetensors", device)
-    batch = torch.zeros(BATCH, 3, *IMAGE_SIZE, dtype=torch.uint8).to(memory_format=torch.channels_last)
-    batches = 12 if alone.device.type == "cpu" else 200
-
-    def work(_: Path) -> None:
-        for _ in range(batches):
-            last = alone(batch.to(alone.device))
-        last.sum().item()
-
-    return _timed(work, batches * BATCH)
-
-
-def _network(place: str, device: str, tile: str, load_network: Callable, choose_cover: Callable) -> tuple:
-    from pipeseg.prediction.checks import parse_tile
-
-    loaded = load_network(Path(place) / "model.safetensors", device)
-    return loaded, choose_cover(loaded, parse_tile(tile) if tile != "no" else None, 0.5)
+def paces(root: str, device: str) -> dict[str, float]:
+    """Return pictures a second, the best of a few rounds, in turns: what disturbs the machine disturbs all of them."""
+    many, few = Path(root) / "many", Path(root) / "few"
+    whole, plain = Setting(many, device, None, True), Setting(many, device, None, False)
+    tiled = Setting(few, device, (256, 256), False)
+    works = {
+        "folder": (whole, whole.folder),
+        "folder one by one": (whole, whole.one_by_one),
+        "plain": (plain, plain.folder),
+        "plain one by one": (plain, plain.one_by_one),
+        "network": (plain, plain.network_alone),
+        "tiles": (tiled, tiled.folder),
+        "tiles one by one": (tiled, tiled.one_by_one),
+    }
+    best = dict.fromkeys(works, math.inf)
+    for _ in range(ROUNDS):
+        for name, (_, work) in works.items():
+            with tempfile.TemporaryDirectory() as out:
+                best[name] = min(best[name], seconds(lambda work=work, out=out: work(Path(out) / "out")))
+    return {name: len(setting.items) / best[name] for name, (setting, _) in works.items()}
 
 
-def _timed(work: Callable[[Path], None], pictures: int) -> dict[str, float]:
-    """Return the best of a few rounds: the first one also starts kernels and threads."""
+def memory(place: str, device: str) -> dict[str, float]:
+    """Predict a folder once; what counts is the peak."""
     with tempfile.TemporaryDirectory() as out:
-        best = min(seconds(lambda index=index: work(Path(out) / str(index))) for index in range(ROUNDS))
-    return {"pace": pictures / best}
+        return {"seconds": seconds(lambda: Setting(Path(place), device, None, True).folder(Path(out) / "out"))}
 
 
-PARTS = {work.__name__: work for work in (prepare, one_by_one, folder, network)}
+PARTS = {work.__name__: work for work in (prepare, paces, memory)}
 
 
 def measured(part: str, *arguments: object) -> dict[str, float]:
@@ -163,19 +170,15 @@ def measure(quick: bool, device: str) -> dict[str, dict[str, float | str | None]
         }
 
     with tempfile.TemporaryDirectory() as root:
-        few, many = Path(root) / "few", Path(root) / "many"
-        count = 32 if quick else 200
-        for place, pictures in ((few, count // 4), (many, count)):
-            place.mkdir()
-            measured("prepare", place, pictures)
-        done = measured("folder", many, device, "yes", "no")
-        record("folder", done["pace"], "images/s", measured("one_by_one", many, device, "yes", "no")["pace"])
-        plain = measured("folder", many, device, "no", "no")["pace"]
-        record("folder without overlays", plain, "images/s", measured("one_by_one", many, device, "no", "no")["pace"])
-        record("folder beside the network alone", done["pace"], "images/s", measured("network", many, device)["pace"])
-        tiles = [measured(part, few, device, "no", "256")["pace"] for part in ("folder", "one_by_one")]
-        record("tiles of 256", tiles[0], "images/s", tiles[1])
-        record(f"memory, {count} pictures", done["peak"], "MiB", measured("folder", few, device, "yes", "no")["peak"])
+        count = 32 if quick else 400
+        measured("prepare", root, count)
+        pace = measured("paces", root, device)
+        record("folder", pace["folder"], "images/s", pace["folder one by one"])
+        record("folder without overlays", pace["plain"], "images/s", pace["plain one by one"])
+        record("the same, beside the network alone", pace["plain"], "images/s", pace["network"])
+        record("tiles of 256", pace["tiles"], "images/s", pace["tiles one by one"])
+        less, more = (measured("memory", Path(root) / name, device)["peak"] for name in ("few", "many"))
+        record(f"memory, {count} pictures", more, "MiB", less)
     return figures
 
 
