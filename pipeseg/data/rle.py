@@ -31,7 +31,11 @@ def encode(mask: np.ndarray) -> str:
     """Return the compressed counts of a mask (H, W); what is not zero is full."""
     flat = np.concatenate([[False], mask.T.reshape(-1) != 0])
     edges = np.flatnonzero(np.diff(flat.astype(np.int8)))
-    runs = np.diff(np.concatenate([[0], edges, [mask.size]])).tolist()
+    return compress(np.diff(np.concatenate([[0], edges, [mask.size]])).tolist())
+
+
+def compress(runs: Sequence[int]) -> str:
+    """Return plain counts, empty ones first, in COCO's compressed form."""
     letters = []
     for index, run in enumerate(runs):
         # differences to the run of the same kind before are smaller numbers
