@@ -71,6 +71,9 @@ def _fail(sentence: str, code: int) -> int:
 @contextlib.contextmanager
 def ticking(what: str) -> Iterator[Tick]:
     """Yield `tick(done, total)`: on stderr, a bar with the time left on a terminal, a line now and then elsewhere."""
+    if sys.stderr is None:  # started with 2>&-: nobody listens
+        yield lambda done, total: None
+        return
     if not sys.stderr.isatty():
         yield _line_ticks(what)
         return

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from pipeseg.config import STRIDE
 from pipeseg.errors import BadInput
 from pipeseg.prediction.inputs import JOURNAL
+from pipeseg.schema import STRIDE
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 

@@ -128,8 +128,7 @@ def load_network(path: Path, device: str = "auto", precision: str = "auto") -> N
 
 
 def facts_of(header: Checkpoint) -> Facts:
-    classes = (header.defect_class or "defect",)
-    return Facts(classes, header.threshold, header.image_size, header.run_id, header.step)
+    return Facts(header.classes, header.threshold, header.image_size, header.run_id, header.step)
 
 
 def needed(package: str) -> Any:

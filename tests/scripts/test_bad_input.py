@@ -1,11 +1,13 @@
 """Bad input to `experiment.py`: one sentence on stderr, exit code 2 (or 1), and nothing half-written."""
 
 import os
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from experiments.tool import ticking
 from pipeseg.run_directory import RunDirectory
 from pipeseg.settings import ROOT
 
@@ -145,3 +147,19 @@ def test_weights_that_cannot_be_downloaded(tiny):
     assert "could not be downloaded" in line
     (folder,) = tiny.run_folders()
     assert RunDirectory(folder).read_exit()["code"] == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="closes streams with a POSIX shell")
+def test_a_tool_with_every_stream_closed_does_its_work(tiny):
+    tool = str(ROOT / "scripts" / "tools" / "verify_dataset.py")
+    command = [sys.executable, tool, "tiny_deposition_EVAL"]
+    expected = tiny.call(command).returncode
+    assert tiny.call(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command]).returncode == expected
+
+
+def test_progress_without_stderr_writes_nowhere(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr", None)
+    with ticking("counting") as tick:
+        for done in range(1, 4):
+            tick(done, 3)
+    assert capsys.readouterr().out == ""
