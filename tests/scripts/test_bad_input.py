@@ -25,6 +25,7 @@ def refused(tiny, *arguments, env=None, **changes) -> str:
     ("override", "words"),
     [
         ("epoch=3", "epoch: unknown key; did you mean 'epochs'?"),
+        ("model.args.encoder_name=resnet81", "unknown encoder 'resnet81'; did you mean 'resnet18'?"),
         ("epochs=many", "epochs: input should be a valid integer"),
         ("threshold=1.5", "threshold: input should be less than 1"),
         ("model.name=UNext", "unknown model 'UNext'; did you mean 'UNet'?"),
@@ -129,7 +130,6 @@ def test_spoilt_data_is_named_before_anything_is_learned(workshop, capsys, spoil
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"model": {"args": {"encoder_name": "resnet81", "encoder_weights": None}}}, "did you mean 'resnet18'?"),
         ({"model": {"args": {"encoder_weights": "/nowhere/w.pth"}}}, "/nowhere/w.pth: no such file"),
         ({"criterion": {"name": "BCELoss", "args": {"weight": 3}}}, "unexpected keyword argument 'weight'"),
         ({"device": "cuda:77"}, "device: 'cuda:77' is not there"),
