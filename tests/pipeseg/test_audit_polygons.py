@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeseg.data.audit.content import content_suspects
+from pipeseg.data.audit.polygons import judge_by_polygons
 from pipeseg.data.regions import Region
 
 
@@ -20,7 +20,7 @@ def images(tmp_path):
 
 
 def kinds(images, boxes, regions):
-    found = content_suspects(images, {"a.png": boxes}, {"a.png": regions})
+    found = judge_by_polygons(images, {"a.png": boxes}, {"a.png": regions}).suspects
     return [(suspect.defect_class, suspect.kind) for suspect in found]
 
 
@@ -54,4 +54,4 @@ def test_polygons_without_a_class_are_of_the_only_one(images):
 
 
 def test_pictures_that_nobody_drew_in_are_not_judged(images):
-    assert content_suspects(images, {"a.png": [("crack", (8, 8, 33, 33))]}, {}) == []
+    assert judge_by_polygons(images, {"a.png": [("crack", (8, 8, 33, 33))]}, {}).suspects == ()
