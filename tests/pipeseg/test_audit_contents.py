@@ -9,12 +9,14 @@ import pytest
 from PIL import Image
 
 from pipeseg.data.audit.audit import audit
-from pipeseg.data.audit.contents import FEWEST, Content, judge_contents
+from pipeseg.data.audit.contents import FEWEST, Content, evened_out, judge_contents
 from pipeseg.data.audit.describe import NUMBERS, PLACES
 from pipeseg.data.audit.examples import FOLDS, Examples
 from pipeseg.data.audit.report import finding_rows, markdown
 from pipeseg.data.formats import read_source
 from pipeseg.settings import ROOT
+from pipeseg.synthetic.generate import generate
+from pipeseg.synthetic.options import Options
 
 COLOURS = {"crack": (200, 40, 40), "leak": (40, 60, 200)}
 BOX = (8.0, 20.0, 28.0, 44.0)
@@ -153,6 +155,18 @@ def test_no_network_judges_what_it_has_learned(short):
     assert (said.argmax(1) == labels).mean() < 0.5
 
 
+def test_a_class_that_is_told_with_little_confidence_is_doubted_less():
+    # easy ones are told with 90 %, hard ones with 30 %: 0.5 against 0.3 is no sign of a mistake then
+    said = np.array([[0.9, 0.1], [0.9, 0.1], [0.5, 0.5], [0.8, 0.2], [0.8, 0.2]])
+    labels = np.array([0, 0, 1, 1, 1])
+    even = evened_out(said, labels)
+    assert even.sum(1) == pytest.approx(np.ones(5))
+    assert even[2] == pytest.approx(np.array([0.5 / 0.9, 0.5 / 0.3]) / (0.5 / 0.9 + 0.5 / 0.3))
+    # but never by more than that: a class that is never recognised is not read into everything
+    hopeless = evened_out(np.array([[0.99, 0.01], [0.99, 0.01]]), np.array([0, 1]))
+    assert hopeless[1, 0] > 0.9
+
+
 def test_too_few_boxes_are_said_not_to_be_judged_and_cost_nothing(tmp_path):
     _, shown = write_pictures(tmp_path / "set" / "images", 12)
     rows = [f"{name},{kind},8,20,28,44" for name, kind in shown.items()]
@@ -170,3 +184,17 @@ def test_too_few_boxes_are_said_not_to_be_judged_and_cost_nothing(tmp_path):
     program += "from pipeseg.data.audit.audit import audit\n"
     program += f"audit(read_source(Path({str(tmp_path / 'set')!r}))); sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
+
+
+@pytest.mark.slow
+def test_injected_mistakes_of_generated_pictures_are_found(tmp_path):
+    options = Options(70, 20, 20, 128, 160, ("deposition", "rupture", "disconnection"), seed=5, errors=2.0)
+    generate(tmp_path / "sample", options)
+    told = json.loads((tmp_path / "sample" / "truth.json").read_text())["boxes"]
+    wrong = {(one["filename"], one["defect_class"], *one["box"]) for one in told if one["kind"] != "missed"}
+    found = audit(read_source(tmp_path / "sample"), workers=1)
+    suspects = {(one.file, one.defect_class, *one.box) for one in found.suspects}
+    right = suspects & wrong
+    assert len(wrong) > 50 and len(right) >= 0.9 * len(suspects) and len(right) >= 0.8 * len(wrong)
+    # most of these lie in pictures that nobody drew in
+    assert found.judged > 100 and {one.kind for one in found.suspects if one.score} == {"false", "wrong_class"}

@@ -22,7 +22,7 @@ RATE, DECAY = 2e-3, 0.05
 # labels are wrong now and then: none is learned as if it were certain (Szegedy et al. 2016, section 7), and between
 # two examples lies their mixture (Zhang et al. 2018, mixup, equation 1)
 SMOOTHING, MIXING = 0.05, 0.3
-_AT_ONCE = 1024
+_AT_ONCE = 256
 
 
 def out_of_fold(
@@ -85,10 +85,10 @@ def _learn(
     drawn, empty = [], []
     for view, fold in seats:
         others = (examples.parts[:, view] >= 0) & (examples.parts[:, view] != fold)
-        drawn.append(np.flatnonzero(others & (examples.labels < classes)))
+        drawn.append(_in_turn(np.flatnonzero(others & (examples.labels < classes)), examples.labels))
         empty.append(np.flatnonzero(others & (examples.labels == classes)))
     networks = _Networks(len(seats), examples.numbers.shape[2], classes + 1, *_scales(examples, random))
-    learned = sum(map(len, drawn + empty)) / len(seats)
+    learned = (sum(len(rows) for rows, _ in drawn) + sum(map(len, empty))) / len(seats)
     steps = max(FEWEST_STEPS, round(EPOCHS * learned / BATCH))
     optimiser = torch.optim.AdamW(networks.parameters(), RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
@@ -97,8 +97,8 @@ def _learn(
     labels = torch.from_numpy(examples.labels)
     mirror = torch.from_numpy(mirrored())
     for step in range(steps):
-        pairs = zip(drawn, empty, strict=True)
-        rows = np.stack([np.concatenate([random.choice(d, half), random.choice(e, BATCH - half)]) for d, e in pairs])
+        picked = [place[np.searchsorted(bounds, random.uniform(size=half))] for place, bounds in drawn]
+        rows = np.stack([np.r_[some, random.choice(e, BATCH - half)] for some, e in zip(picked, empty, strict=True)])
         flip = torch.from_numpy(random.integers(2, size=rows.shape))
         numbers = torch.from_numpy(examples.numbers[rows, columns]).float()
         numbers = torch.where(flip[..., None] > 0, numbers[..., mirror], numbers)
@@ -117,6 +117,17 @@ def _learn(
         schedule.step()
         tick(step + 1, steps)
     return networks.eval()
+
+
+def _in_turn(rows: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return `rows` and the bounds in [0, 1] up to which each of them is drawn: rare classes more often than they are.
+
+    By the square root of their share: half way between as they come and all alike.
+    """
+    weights = np.bincount(labels[rows])[labels[rows]] ** -0.5
+    bounds = np.cumsum(weights / weights.sum())
+    bounds[-1] = 1
+    return rows, bounds
 
 
 def _scales(examples: Examples, random: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
