@@ -29,8 +29,8 @@ from pipeseg.data.pictures import read_image
 FEWEST = 25
 # more boxes than this are judged, but not learned from
 MOST_LEARNED = 6000
-# how much likelier than what is written something else must be: probabilities, one minus the other. Chosen on one
-# generated dataset for nine right alarms of ten, where one box of ten is wrong
+# how much likelier than what is written something else must be: probabilities, one minus the other. Chosen on two
+# generated datasets for nine right alarms of ten, where one box of ten is wrong
 SURE = 0.575
 # where a copy of the picture carries that other class, one of the two is wrong anyway
 SURE_OF_COPY = 0.2
