@@ -58,7 +58,7 @@ def test_pictures_that_nobody_drew_in_are_not_judged(images):
 
 
 def test_where_every_class_is_outlined_a_box_without_a_drawing_is_false(tmp_path):
-    """Leaks are drawn beside cracks in four pictures; in a fifth a leak's box has no drawing, and nothing else in it."""
+    """Leaks are drawn beside cracks in four pictures; in a fifth a leak's box has no drawing."""
     both = [square(10, 10, 20, "crack"), square(60, 40, 30, "leak")]
     boxes = [("crack", (8, 8, 33, 33)), ("leak", (58, 38, 92, 72))]
     images, labelled, drawn = {}, {}, {}
