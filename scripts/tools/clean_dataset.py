@@ -32,7 +32,10 @@ def clean_dataset(
     ] = None,
     keep_duplicates: Annotated[bool, typer.Option("--keep-duplicates", help="Copies stay, in one group.")] = False,
     content: Annotated[
-        bool, typer.Option("--content/--no-content", help="Hold boxes against the hand polygons of their pictures.")
+        bool, typer.Option("--content/--no-content", help="Look at what boxes show: hand polygons, and --learn.")
+    ] = True,
+    learn: Annotated[
+        bool, typer.Option("--learn/--no-learn", help="Learn from all boxes what classes look like; takes minutes.")
     ] = True,
     restore: Annotated[
         list[str] | None,
@@ -65,7 +68,7 @@ def clean_dataset(
         _check_place(file)
     source = read_source(folder)
     choices = _choices(source, keep_duplicates, drop, min_images, spare)
-    audit = _audit(source, content, workers or None)
+    audit = _audit(source, content, learn, workers or None)
     _write_reports(audit, source, report, markdown)
     _print(audit)
     if target:
@@ -115,11 +118,11 @@ def _check_place(file: Path | None) -> None:
         raise BadInput(f"{file}: is a folder; name a file")
 
 
-def _audit(source: "Source", content: bool, workers: int | None) -> "Audit":
+def _audit(source: "Source", content: bool, learn: bool, workers: int | None) -> "Audit":
     from pipeseg.data.audit.audit import audit
 
     with ticking(f"auditing {source.path.name}") as tick:
-        return audit(source, workers=workers, content=content, tick=tick)
+        return audit(source, workers=workers, content=content, learn=learn, tick=tick)
 
 
 def _write_reports(audit: "Audit", source: "Source", report: Path | None, page: Path | None) -> None:

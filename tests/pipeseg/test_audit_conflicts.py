@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeseg.data.audit.conflicts import carry, find_conflicts, unmatched
+from pipeseg.data.audit.conflicts import carry, find_conflicts, rivals, unmatched
 from pipeseg.data.duplicates import Pair
 
 TURNS = ("same", "rotated_90", "rotated_180", "rotated_270")
@@ -81,3 +81,16 @@ def test_boxes_are_matched_one_to_one():
     assert unmatched(twice, twice) == 0
     assert unmatched(twice, [LEAK]) == 1
     assert unmatched([LEAK], [("crack", LEAK[1])]) == 2
+
+
+def test_rivals_are_other_classes_in_the_same_place_of_a_copy():
+    boxes = {
+        "a": [("crack", (10, 10, 30, 20)), ("leak", (50, 10, 70, 30))],
+        "b": [("leak", (70, 10, 90, 20)), ("leak", (30, 10, 50, 30))],
+    }
+    sizes = {"a": (100, 40), "b": (100, 40), "c": (100, 40)}
+    pairs = [Pair("a", "b", "exact", "flipped", 1.0), Pair("a", "c", "exact", "same", 1.0)]
+    assert rivals(pairs, boxes, sizes) == {
+        ("a", "crack", (10, 10, 30, 20)): {"leak"},
+        ("b", "leak", (70, 10, 90, 20)): {"crack"},
+    }

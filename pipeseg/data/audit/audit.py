@@ -1,4 +1,4 @@
-"""One audit of one dataset: files, duplicates, boxes, conflicts and hand polygons, put together."""
+"""One audit of one dataset: files, duplicates, boxes, conflicts and what boxes show, put together."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeseg.data.audit.boxes import check_boxes, large_classes, size_outliers
-from pipeseg.data.audit.conflicts import find_conflicts
-from pipeseg.data.audit.content import content_suspects
+from pipeseg.data.audit.conflicts import find_conflicts, rivals
+from pipeseg.data.audit.contents import Content, Contents, can_judge, judge_contents
 from pipeseg.data.audit.files import check_files, odd_sizes
 from pipeseg.data.audit.findings import Audit, ClassCount, Note, SuspectBox, Unreadable
-from pipeseg.data.boxes import Labelled
+from pipeseg.data.audit.polygons import judge_by_polygons
+from pipeseg.data.boxes import Box, Labelled
 from pipeseg.data.duplicates import find_duplicates
 from pipeseg.data.formats import Source
 from pipeseg.data.formats.own import NAME as OWN
+from pipeseg.data.regions import Region
 
 Tick = Callable[[int, int], None]
 # what a picture costs in each phase, relative to decoding it once
-FILES, DUPLICATES, CONTENT = 1.0, 2.0, 0.5
+FILES, DUPLICATES, POLYGONS, LEARNING = 1.0, 2.0, 0.5, 50.0
 
 
 def audit(
@@ -27,13 +29,15 @@ def audit(
     *,
     workers: int | None = None,
     content: bool = True,
+    learn: bool = True,
     tick: Tick = lambda done, total: None,
 ) -> Audit:
     """Look at everything in `source` and change nothing.
 
     Args:
         workers: threads or processes at once; None = one for every core.
-        content: also hold the boxes of hand-labelled pictures against what was drawn there.
+        content: also look at what boxes show: hold those of hand-labelled pictures against what was drawn there.
+        learn: and have networks learn from all boxes what each class looks like, see `judge_contents`.
         tick: told (done, total) all along.
 
     Raises:
@@ -42,7 +46,9 @@ def audit(
     annotations = {annotation.name: annotation for annotation in source.annotations}
     boxes = {name: annotation.boxes for name, annotation in annotations.items()}
     content = content and any(boxes.values())
-    progress = _Phases(tick, len(annotations), (FILES, DUPLICATES, *((CONTENT,) if content else ())))
+    learns = content and learn and can_judge(boxes)
+    phases = (FILES, DUPLICATES, *((POLYGONS,) if content else ()), *((LEARNING,) if learns else ()))
+    progress = _Phases(tick, len(annotations), phases)
 
     notes = [Note(problem.file, "source", problem.reason) for problem in source.all_problems]
     masks = box_masks(source)
@@ -72,13 +78,29 @@ def audit(
         notes += remarks
     notes += size_outliers(boxes)
     conflicts = find_conflicts(duplicates.pairs, _labels(source), sizes)
+    learned = Contents()
     if content:
-        suspects += content_suspects(
-            readable,
-            _without(boxes, readable, suspects),
-            {name: annotations[name].regions for name in readable if annotations[name].hand_labelled},
-            progress.next(),
-        )
+        left = _without(boxes, readable, suspects)
+        drawn = {name: annotations[name].regions for name in readable if annotations[name].hand_labelled}
+        by_polygons = judge_by_polygons(readable, left, drawn, progress.next())
+        if learn:
+            # what lies there is no example of nothing, whatever is wrong with its box
+            taken = {name: [_around(region) for region in regions] for name, regions in drawn.items()}
+            for suspect in suspects:
+                taken.setdefault(suspect.file, []).append(suspect.box)
+            doubted = _without(left, readable, by_polygons.suspects)
+            seen = Content(
+                {name: image for name, image in readable.items() if name not in duplicates.unreadable},
+                sizes,
+                doubted,
+                by_polygons.backed,
+                taken,
+                duplicates.groups,
+                rivals(duplicates.pairs, doubted, sizes),
+            )
+            learned = judge_contents(seen, workers=workers, tick=progress.next() if learns else tick)
+        suspects += [*by_polygons.suspects, *learned.suspects]
+        notes += [Note("", "not_judged", f"{name}: {reason}") for name, reason in learned.not_judged.items()]
     return Audit(
         name=source.path.name,
         path=str(source.path),
@@ -93,6 +115,8 @@ def audit(
         unreadable=tuple(Unreadable(name, reason) for name, reason in sorted(unreadable.items())),
         notes=tuple(notes),
         content=content,
+        judged=learned.judged,
+        not_judged=learned.not_judged,
     )
 
 
@@ -136,6 +160,11 @@ def box_masks(source: Source) -> dict[str, Path]:
     if source.format != OWN:
         return {}
     return {annotation.name: annotation.mask for annotation in source.annotations if annotation.mask}
+
+
+def _around(region: Region) -> Box:
+    (x_min, y_min), (x_max, y_max) = region.points.min(0).tolist(), region.points.max(0).tolist()
+    return x_min, y_min, x_max + 1, y_max + 1
 
 
 def _labels(source: Source) -> dict[str, Sequence[Labelled]]:

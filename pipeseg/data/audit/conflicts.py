@@ -46,6 +46,29 @@ def find_conflicts(
     return found
 
 
+def rivals(
+    pairs: Iterable[Pair], boxes: Mapping[str, Sequence[Labelled]], sizes: Mapping[str, Size]
+) -> dict[tuple[str, str, Box], set[str]]:
+    """Return for (picture, class, box) which other classes its copies have in the same place, where they have any.
+
+    Args:
+        boxes, sizes: as for `find_conflicts`; a picture without boxes takes no part.
+    """
+    found: dict[tuple[str, str, Box], set[str]] = {}
+    for pair in pairs:
+        if pair.first not in sizes or pair.second not in sizes:
+            continue
+        width, height = sizes[pair.second]
+        slack = (0.0, 0.0) if pair.kind == "exact" else (SLACK * width, SLACK * height)
+        for name, box in boxes.get(pair.first, ()):
+            carried = carry(box, pair.transform, sizes[pair.first], sizes[pair.second])
+            for other, place in boxes.get(pair.second, ()):
+                if other != name and iou(_moved(carried, place, slack), place) >= SAME_BOX:
+                    found.setdefault((pair.first, name, box), set()).add(other)
+                    found.setdefault((pair.second, other, place), set()).add(name)
+    return found
+
+
 def carry(box: Box, transform: str, size: Size, new_size: Size) -> Box:
     """Return where `box` of a picture of `size` (width, height) lies in its copy of `new_size`.
 

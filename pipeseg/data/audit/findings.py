@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeseg.data.boxes import Box
     from pipeseg.data.duplicates import Duplicates
+
+# kinds of suspects that are told by contents
+FALSE, WRONG_CLASS = "false", "wrong_class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +22,14 @@ class SuspectBox:
     Attributes:
         box: x_min, y_min, x_max, y_max in pixels, as the source has it.
         reason: `kind: sentence`, e.g. `twice: the same box is drawn a second time`.
+        score: 0..1, how much likelier something else is; None where it is a matter of rules.
     """
 
     file: str
     defect_class: str
     box: Box
     reason: str
+    score: float | None = None
 
     @property
     def kind(self) -> str:
@@ -80,7 +86,9 @@ class Audit:
         pictures: number of picture files, readable or not.
         hand_labelled: names of the pictures that a person has outlined (or found to be clean).
         sizes: (width, height) -> number of pictures.
-        content: whether boxes were held against the hand polygons of their pictures.
+        content: whether it was looked at what boxes show.
+        judged: boxes that networks have judged by what they show.
+        not_judged: class -> why networks say nothing about its boxes.
     """
 
     name: str
@@ -96,6 +104,8 @@ class Audit:
     unreadable: tuple[Unreadable, ...]
     notes: tuple[Note, ...]
     content: bool
+    judged: int = 0
+    not_judged: Mapping[str, str] = field(default_factory=dict)
 
     def summary(self) -> dict[str, int]:
         """Return how many findings of each kind there are, in the order of a report."""
@@ -120,6 +130,8 @@ class Audit:
             "pictures": self.pictures,
             "hand_labelled": len(self.hand_labelled),
             "content_checked": self.content,
+            "boxes_judged": self.judged,
+            "classes_not_judged": dict(self.not_judged),
             "sizes": {f"{width}x{height}": count for (width, height), count in sorted(self.sizes.items())},
             "class_counts": {key: count.pictures for key, count in self.class_counts.items()},
             "box_counts": {key: count.boxes for key, count in self.class_counts.items()},
@@ -138,6 +150,7 @@ class Audit:
                     "box": list(suspect.box),
                     "kind": suspect.kind,
                     "reason": suspect.reason,
+                    "score": suspect.score,
                 }
                 for suspect in self.suspects
             ],

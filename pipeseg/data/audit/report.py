@@ -19,6 +19,7 @@ NAMES = {
     "twice": "boxes drawn twice",
     "false": "boxes around nothing",
     "wrong_class": "boxes of a wrong class",
+    "not_judged": "classes that nothing was learned of",
     "aspect": "very long boxes",
     "size": "boxes of unusual size",
     "two_classes": "two classes in one place",
@@ -81,7 +82,9 @@ def markdown(audit: Audit, sheet: str | None) -> str:
     """Return the report as Markdown; `sheet` is the file name of the thumbnails beside it."""
     lines = [f"# Audit of {_cell(audit.name)}", "", headline(audit), ""]
     if not audit.content and any(count.boxes for count in audit.class_counts.values()):
-        lines += ["Boxes were not held against the hand polygons of their pictures.", ""]
+        lines += ["What the boxes show was not looked at.", ""]
+    elif audit.judged:
+        lines += [f"Networks that learned from the other boxes have judged {audit.judged} boxes by what they show.", ""]
     lines += _table(("class", "pictures", "boxes", "hand regions"), class_rows(audit))
     lines += ["## Findings", ""]
     rows = finding_rows(audit)
