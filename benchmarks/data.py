@@ -14,11 +14,9 @@ Every measurement runs in a process of its own, so that its peak memory is its o
 """
 
 import argparse
-import json
 import math
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +25,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
+
+from benchmarks.figures import Figures, measured, run_part
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 ALL_PAIRS_TO = 10_000
@@ -126,56 +126,47 @@ def search(count: str, all_pairs: str) -> dict[str, float]:
 PARTS = {work.__name__: work for work in (make_pictures, decode, import_yolo, audit, rasterise, search)}
 
 
-def measured(part: str, *arguments: object) -> dict[str, float]:
-    """Run one part in a process of its own; its result and its peak memory in MiB, children not counted."""
-    command = [sys.executable, __file__, "--part", part, *map(str, arguments)]
-    return json.loads(subprocess.check_output(command, cwd=ROOT, encoding="utf-8").splitlines()[-1])
-
-
-def measure(quick: bool) -> dict[str, dict[str, float | str | None]]:
-    figures: dict[str, dict[str, float | str | None]] = {}
-
-    def record(name: str, value: float, unit: str, reference: float | None = None) -> None:
-        figures[name] = {
-            "value": float(f"{value:.4g}"),
-            "unit": unit,
-            "reference": reference and float(f"{reference:.4g}"),
-            "ratio": reference and round(value / reference, 3),
-        }
-
+def measure(quick: bool) -> Figures:
+    figures = Figures()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         count, size, cores = (60, "256x320", os.cpu_count() or 1) if quick else (300, "288x360", os.cpu_count() or 1)
-        alone = measured("make_pictures", place / "one", max(30, count // 5), size, 1)
-        drawn = measured("make_pictures", place / "sample", count, size, cores)
-        record("drawing", drawn["pictures"] / drawn["seconds"], "images/s", alone["pictures"] / alone["seconds"])
+        alone = measured(__file__, "make_pictures", place / "one", max(30, count // 5), size, 1)
+        drawn = measured(__file__, "make_pictures", place / "sample", count, size, cores)
+        figures.record(
+            "drawing", drawn["pictures"] / drawn["seconds"], "images/s", alone["pictures"] / alone["seconds"]
+        )
         for name in ("boxes.csv", "labels.csv", "dataset.json", "truth.json"):
             # what is left is a raw YOLO folder; the hand polygons are measured first
             if name == "labels.csv":
-                filled = measured("rasterise", place / "sample")
-                record("masks", filled["masks"] / filled["seconds"], "masks/s", filled["masks"] / filled["reference"])
+                filled = measured(__file__, "rasterise", place / "sample")
+                figures.record(
+                    "masks", filled["masks"] / filled["seconds"], "masks/s", filled["masks"] / filled["reference"]
+                )
             (place / "sample" / name).unlink()
-        plain = measured("decode", place / "sample")
+        plain = measured(__file__, "decode", place / "sample")
         pace = plain["pictures"] / plain["seconds"]
-        imported = measured("import_yolo", place / "sample", place / "imported")
-        record("import", plain["pictures"] / imported["seconds"], "images/s", pace)
-        record("audit", plain["pictures"] / measured("audit", place / "sample")["seconds"], "images/s", pace)
+        imported = measured(__file__, "import_yolo", place / "sample", place / "imported")
+        figures.record("import", plain["pictures"] / imported["seconds"], "images/s", pace)
+        figures.record(
+            "audit", plain["pictures"] / measured(__file__, "audit", place / "sample")["seconds"], "images/s", pace
+        )
         few = 60 if quick else 150
         for name, number in (("few", few), ("many", 4 * few)):
-            measured("make_pictures", place / name, number, "96x120", cores)
-        less, more = (measured("audit", place / name)["peak"] for name in ("few", "many"))
-        record(f"memory of an audit, {4 * few} pictures", more, "MiB", less)
+            measured(__file__, "make_pictures", place / name, number, "96x120", cores)
+        less, more = (measured(__file__, "audit", place / name)["peak"] for name in ("few", "many"))
+        figures.record(f"memory of an audit, {4 * few} pictures", more, "MiB", less)
 
     sizes = SIZES[:3] if quick else SIZES
     times = {}
     for number in sizes:
-        found = measured("search", number, "yes" if number <= ALL_PAIRS_TO else "no")
+        found = measured(__file__, "search", number, "yes" if number <= ALL_PAIRS_TO else "no")
         times[number] = found["seconds"]
-        record(f"search {number:,} x {TURNS}", found["seconds"], "s", found.get("reference"))
-        record(f"memory of search {number:,} x {TURNS}", found["peak"], "MiB")
+        figures.record(f"search {number:,} x {TURNS}", found["seconds"], "s", found.get("reference"))
+        figures.record(f"memory of search {number:,} x {TURNS}", found["peak"], "MiB")
     # over the whole range: for few hashes the fixed cost of the tables, for many their filling up bends the line
     slope, _ = statistics.linear_regression([math.log(n) for n in times], [math.log(t) for t in times.values()])
-    record("growth of the search", slope, "exponent", 1)
+    figures.record("growth of the search", slope, "exponent", 1)
     return figures
 
 
@@ -186,30 +177,9 @@ def main() -> None:
     parser.add_argument("--part", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.part:
-        import psutil
-
-        name, *arguments = options.part
-        result = PARTS[name](*arguments)
-        memory = psutil.Process().memory_info()
-        # peak_wset on Windows; elsewhere the kernel keeps it for getrusage
-        result["peak"] = getattr(memory, "peak_wset", 0) / 2**20 or peak_of_this_process()
-        print(json.dumps(result))
+        run_part(PARTS, options.part)
         return
-    figures = measure(options.quick)
-    if options.json:
-        print(json.dumps(figures, indent=2))
-        return
-    print(f"{'figure':<36}{'value':>10}{'':<10}{'reference':>10}{'ratio':>8}")
-    for name, figure in figures.items():
-        reference, ratio = ("" if figure[key] is None else figure[key] for key in ("reference", "ratio"))
-        print(f"{name:<36}{figure['value']:>10} {figure['unit']:<9}{reference:>10}{ratio:>8}")
-
-
-def peak_of_this_process() -> float:
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+    measure(options.quick).show(options.json)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,7 @@ Paces to be compared are measured in turns in one process, memory in processes o
 """
 
 import argparse
-import json
 import math
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +21,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
+
+from benchmarks.figures import Figures, measured, run_part
 
 HEIGHT, WIDTH = 480, 640
 # small, so that a CPU's network does not hide how the rest is done
@@ -152,33 +152,18 @@ def memory(place: str, device: str) -> dict[str, float]:
 PARTS = {work.__name__: work for work in (prepare, paces, memory)}
 
 
-def measured(part: str, *arguments: object) -> dict[str, float]:
-    """Run one part in a process of its own; its result and its peak memory in MiB."""
-    command = [sys.executable, __file__, "--part", part, *map(str, arguments)]
-    return json.loads(subprocess.check_output(command, cwd=ROOT, encoding="utf-8").splitlines()[-1])
-
-
-def measure(quick: bool, device: str) -> dict[str, dict[str, float | str | None]]:
-    figures: dict[str, dict[str, float | str | None]] = {}
-
-    def record(name: str, value: float, unit: str, reference: float) -> None:
-        figures[name] = {
-            "value": float(f"{value:.4g}"),
-            "unit": unit,
-            "reference": float(f"{reference:.4g}"),
-            "ratio": round(value / reference, 3),
-        }
-
+def measure(quick: bool, device: str) -> Figures:
+    figures = Figures()
     with tempfile.TemporaryDirectory() as root:
         count = 32 if quick else 400
-        measured("prepare", root, count)
-        pace = measured("paces", root, device)
-        record("folder", pace["folder"], "images/s", pace["folder one by one"])
-        record("folder without overlays", pace["plain"], "images/s", pace["plain one by one"])
-        record("the same, beside the network alone", pace["plain"], "images/s", pace["network"])
-        record("tiles of 256", pace["tiles"], "images/s", pace["tiles one by one"])
-        less, more = (measured("memory", Path(root) / name, device)["peak"] for name in ("few", "many"))
-        record(f"memory, {count} pictures", more, "MiB", less)
+        measured(__file__, "prepare", root, count)
+        pace = measured(__file__, "paces", root, device)
+        figures.record("folder", pace["folder"], "images/s", pace["folder one by one"])
+        figures.record("folder without overlays", pace["plain"], "images/s", pace["plain one by one"])
+        figures.record("the same, beside the network alone", pace["plain"], "images/s", pace["network"])
+        figures.record("tiles of 256", pace["tiles"], "images/s", pace["tiles one by one"])
+        less, more = (measured(__file__, "memory", Path(root) / name, device)["peak"] for name in ("few", "many"))
+        figures.record(f"memory, {count} pictures", more, "MiB", less)
     return figures
 
 
@@ -190,29 +175,9 @@ def main() -> None:
     parser.add_argument("--part", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.part:
-        import psutil
-
-        name, *arguments = options.part
-        result = PARTS[name](*arguments)
-        memory = psutil.Process().memory_info()
-        # peak_wset on Windows; elsewhere the kernel keeps it for getrusage
-        result["peak"] = getattr(memory, "peak_wset", 0) / 2**20 or peak_of_this_process()
-        print(json.dumps(result))
+        run_part(PARTS, options.part)
         return
-    figures = measure(options.quick, options.device)
-    if options.json:
-        print(json.dumps(figures, indent=2))
-        return
-    print(f"{'figure':<36}{'value':>10}{'':<10}{'reference':>10}{'ratio':>8}")
-    for name, figure in figures.items():
-        print(f"{name:<36}{figure['value']:>10} {figure['unit']:<9}{figure['reference']:>10}{figure['ratio']:>8}")
-
-
-def peak_of_this_process() -> float:
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+    measure(options.quick, options.device).show(options.json)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ Needs a POSIX terminal (pty).
 
 import argparse
 import fcntl
-import json
 import os
 import pty
 import select
@@ -26,6 +25,10 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT)]
+
+from benchmarks.figures import Figures
+
 EMPTY = """
 from textual.app import App
 from textual.widgets import Footer, Static
@@ -69,7 +72,7 @@ def seconds(arguments: list[str]) -> float:
     return time.perf_counter() - started
 
 
-def measure(rounds: int) -> dict[str, dict[str, float | str]]:
+def measure(rounds: int) -> Figures:
     """Measure figure and reference in turn, and keep the best of each: noise only ever adds."""
     ours, empty, help_, imports = [], [], [], []
     for _ in range(rounds):
@@ -77,20 +80,11 @@ def measure(rounds: int) -> dict[str, dict[str, float | str]]:
         empty.append(paint(["-c", EMPTY], "Experiments"))
         help_.append(seconds(["-m", "experiments", "--help"]))
         imports.append(seconds(["-c", "import rich.console, typer"]))
-    pairs = {
-        "first paint": (min(time for time, _ in ours), "s", min(time for time, _ in empty)),
-        "memory": (min(memory for _, memory in ours), "MiB", min(memory for _, memory in empty)),
-        "experiments --help": (min(help_), "s", min(imports)),
-    }
-    return {
-        name: {
-            "value": round(value, 3),
-            "unit": unit,
-            "reference": round(reference, 3),
-            "ratio": round(value / reference, 2),
-        }
-        for name, (value, unit, reference) in pairs.items()
-    }
+    figures = Figures()
+    figures.record("first paint", min(time for time, _ in ours), "s", min(time for time, _ in empty))
+    figures.record("memory", min(memory for _, memory in ours), "MiB", min(memory for _, memory in empty))
+    figures.record("experiments --help", min(help_), "s", min(imports))
+    return figures
 
 
 def main() -> None:
@@ -98,13 +92,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--quick", action="store_true", help="three rounds instead of ten")
     options = parser.parse_args()
-    figures = measure(3 if options.quick else 10)
-    if options.json:
-        print(json.dumps(figures, indent=2))
-        return
-    print(f"{'figure':<22}{'value':>10}{'reference':>12}{'ratio':>8}")
-    for name, figure in figures.items():
-        print(f"{name:<22}{figure['value']:>7} {figure['unit']:<3}{figure['reference']:>11}{figure['ratio']:>8}")
+    measure(3 if options.quick else 10).show(options.json)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
+from benchmarks.figures import Figures, measured, run_part
+
 ROUNDS = 5
 WARM_UP = 2
 NETWORK = {"name": "UNetAttention", "args": {"encoder_name": "resnet18", "encoder_weights": None}}
@@ -259,27 +261,16 @@ def memory(values: str) -> dict[str, Any]:
 PARTS: dict[str, Callable[..., dict[str, Any]]] = {work.__name__: work for work in (steps, ours, plain, start, memory)}
 
 
-def measured(part: str, datasets: Path, scratch: Path, *arguments: str) -> dict[str, Any]:
+def in_folders(part: str, datasets: Path, scratch: Path, *arguments: str) -> dict[str, Any]:
     """Run one part in a process of its own; its result and its peak memory in MiB."""
     folders = {"DATASETS_DIR": datasets, "RUNS_DIR": scratch / "runs", "MODELS_DIR": scratch / "models"}
     store = {"MLFLOW_TRACKING_URI": f"sqlite:///{(scratch / 'mlflow.db').as_posix()}", "HF_HUB_OFFLINE": "1"}
     environment = {**os.environ, **{name: str(folder) for name, folder in folders.items()}, **store}
-    command = [sys.executable, __file__, "--part", part, *arguments]
-    output = subprocess.check_output(command, cwd=ROOT, encoding="utf-8", env=environment)
-    return json.loads(output.splitlines()[-1])
+    return measured(__file__, part, *arguments, env=environment)
 
 
-def measure(quick: bool) -> dict[str, dict[str, Any]]:
-    figures: dict[str, dict[str, Any]] = {}
-
-    def record(name: str, value: float, unit: str, reference: float | None = None) -> None:
-        figures[name] = {
-            "value": float(f"{value:.4g}"),
-            "unit": unit,
-            "reference": reference and float(f"{reference:.4g}"),
-            "ratio": reference and round(value / reference, 3),
-        }
-
+def measure(quick: bool) -> Figures:
+    figures = Figures()
     size = [64, 96] if quick else [128, 160]
     train, val, test = (17, 3, 20) if quick else (85, 15, 100)
     with tempfile.TemporaryDirectory() as folder:
@@ -289,22 +280,22 @@ def measure(quick: bool) -> dict[str, dict[str, Any]]:
 
         def take(part: str, *more: str, sets: str = "small", **changes: Any) -> dict[str, Any]:
             values = config_values(sets, size, **{"batch_size": 8, "epochs": 1, **changes})
-            return measured(part, scratch / "data", scratch, json.dumps(values), *more)
+            return in_folders(part, scratch / "data", scratch, json.dumps(values), *more)
 
         found = take("steps", "4" if quick else "10")
-        record("step of our loop, batch in memory", 1000 * found["no_data"], "ms", 1000 * found["bare"])
+        figures.record("step of our loop, batch in memory", 1000 * found["no_data"], "ms", 1000 * found["bare"])
         pace, without = (found["pictures"] / found[name] for name in ("data", "no_data"))
-        record("with the loader", pace, "images/s", without)
+        figures.record("with the loader", pace, "images/s", without)
         epochs = 1 if quick else 2
         run, reference = take("ours", epochs=epochs), take("plain", epochs=epochs, precision="float32")
         pace, plain_pace = (each["images"] / each["seconds"] for each in (run, reference))
-        record(f"whole run, {found['where']}", pace, "images/s", plain_pace)
+        figures.record(f"whole run, {found['where']}", pace, "images/s", plain_pace)
         begun = take("start", steps_per_epoch=1, track_experiment=False)
         parts = ("imports", "data", "model", "step")
         for name in parts:
-            record(f"launch to first step: {name}", begun[name], "s", sum(begun[each] for each in parts))
+            figures.record(f"launch to first step: {name}", begun[name], "s", sum(begun[each] for each in parts))
         few, many = (take("memory", sets=sets, steps_per_epoch=2) for sets in ("small", "large"))
-        record(f"peak memory, {4 * train} pictures", many["peak"], "MiB", few["peak"])
+        figures.record(f"peak memory, {4 * train} pictures", many["peak"], "MiB", few["peak"])
     return figures
 
 
@@ -318,7 +309,7 @@ def own(experiment: str, overrides: list[str]) -> None:
     config, _ = load_config(find_experiment(settings, experiment).config_file, overrides)
     with tempfile.TemporaryDirectory() as folder:
         values = json.dumps(config.model_dump(mode="json"))
-        found = measured("steps", settings.datasets_dir, Path(folder), values, "10")
+        found = in_folders("steps", settings.datasets_dir, Path(folder), values, "10")
     pace, without = (found["pictures"] / found[name] for name in ("data", "no_data"))
     print(f"{pace:.1f} images/s with data, {without:.1f} without ({found['where']})")
     print(f"a step waits for the loader {max(0.0, 1 - pace / without):.0%} of its time")
@@ -333,23 +324,12 @@ def main() -> None:
     parser.add_argument("--part", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.part:
-        from benchmarks.data import peak_of_this_process
-
-        name, *arguments = options.part
-        result = PARTS[name](*arguments)
-        print(json.dumps({**result, "peak": peak_of_this_process()}))
+        run_part(PARTS, options.part)
         return
     if options.experiment:
         own(options.experiment, options.overrides)
         return
-    figures = measure(options.quick)
-    if options.json:
-        print(json.dumps(figures, indent=2))
-        return
-    print(f"{'figure':<50}{'value':>10}{'':<10}{'reference':>10}{'ratio':>8}")
-    for name, figure in figures.items():
-        reference, ratio = ("" if figure[key] is None else figure[key] for key in ("reference", "ratio"))
-        print(f"{name:<50}{figure['value']:>10} {figure['unit']:<9}{reference:>10}{ratio:>8}")
+    measure(options.quick).show(options.json)
 
 
 if __name__ == "__main__":

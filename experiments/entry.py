@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from experiments.attendant import Attendant, at_terminal
+from experiments.signals import asked_to_end
 from experiments.tool import run_app
 from pipeseg.errors import BadInput, RunFailed, StopRequested, os_error_sentence
 from pipeseg.run import Run
@@ -283,14 +284,13 @@ def _sentence(error: Exception) -> str:
     return os_error_sentence(error) if isinstance(error, OSError) else str(error)
 
 
-@contextlib.contextmanager
-def _signals(run: Run) -> Iterator[None]:
+def _signals(run: Run) -> contextlib.AbstractContextManager[None]:
     """Make Ctrl-C and SIGTERM ask for a stop (checkpoint first), one more end at once, and outlive a hang-up.
 
     Where a person is at a terminal, the first Ctrl-C opens a menu, and the second one asks for the stop.
     """
 
-    def ask(number: int, frame: Any) -> None:
+    def ask(number: int) -> None:
         if run.stop_asked:
             raise KeyboardInterrupt
         if number == signal.SIGINT and isinstance(run.person, Attendant) and not run.person.interrupt():
@@ -301,12 +301,4 @@ def _signals(run: Run) -> Iterator[None]:
         with contextlib.suppress(OSError):  # the terminal may be gone; the stop counts all the same
             print("stopping after this step; press Ctrl-C again to end at once", file=sys.stderr)
 
-    handlers: dict[int, Any] = {signal.SIGINT: ask, signal.SIGTERM: ask}
-    if hasattr(signal, "SIGHUP"):
-        handlers[signal.SIGHUP] = signal.SIG_IGN
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return asked_to_end(ask)

@@ -6,16 +6,15 @@ It may be killed at any moment: a run is a process of its own and goes on, and t
 
 import contextlib
 import os
-import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from experiments import launcher, runs
 from experiments.folders import find_experiment
+from experiments.signals import asked_to_end
 from experiments.sweep_devices import VARIABLE, list_devices, pick_device
 from experiments.sweep_directory import SweepDirectory
 from experiments.sweep_view import Combination, SweepView
@@ -187,26 +186,17 @@ def exit_code(ended: SweepView, stop_asked: bool) -> int:
     return 130
 
 
-@contextlib.contextmanager
-def signals(runner: Runner, say: Callable[[str], None]) -> Iterator[None]:
+def signals(runner: Runner, say: Callable[[str], None]) -> contextlib.AbstractContextManager[None]:
     """Make Ctrl-C and SIGTERM ask for a stop, a second one leave at once, and outlive a hang-up."""
 
-    def ask(number: int, frame: Any) -> None:
+    def ask(number: int) -> None:
         if runner.stop_asked:
             raise KeyboardInterrupt
         runner.stop_asked = True
         with contextlib.suppress(OSError):  # a full disk, a terminal that is gone; the stop counts all the same
             say("stopping after this step; press Ctrl-C again to leave at once")
 
-    handlers: dict[int, Any] = {signal.SIGINT: ask, signal.SIGTERM: ask}
-    if hasattr(signal, "SIGHUP"):
-        handlers[signal.SIGHUP] = signal.SIG_IGN
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return asked_to_end(ask)
 
 
 def main(arguments: list[str]) -> int:
