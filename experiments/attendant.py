@@ -8,7 +8,8 @@ import sys
 import time
 from collections.abc import Iterator
 
-MENU = "paused; checkpoint saved.  [c] continue   [k] save a checkpoint   [s] stop   (Ctrl-C: stop)"
+# short enough for 80 columns
+MENU = "saved and paused.  [c] continue  [k] save again  [s] stop  (Ctrl-C: stop)"
 COMMANDS = {"c": "resume", "k": "checkpoint", "s": "stop"}
 CHOICE_SECONDS = 60.0
 LOOK_SECONDS = 0.05
@@ -30,6 +31,7 @@ class Attendant:
     def __init__(self) -> None:
         self.interrupted = False
         self.paused = False
+        self._asked_to_save = False
         self._keys = contextlib.ExitStack()
 
     def interrupt(self) -> bool:
@@ -50,7 +52,11 @@ class Attendant:
         if paused and not self.paused:
             self._keys.enter_context(_single_keys())
             _say(MENU)
+        elif self._asked_to_save:
+            # whatever was asked has been done before anybody asks again
+            _say("checkpoint saved")
         asked = [COMMANDS[key] for key in iter(_key, None) if key in COMMANDS] if paused else []
+        self._asked_to_save = "checkpoint" in asked
         # closed as soon as it is answered: a Ctrl-C that follows at once opens it again
         self.paused = paused and "resume" not in asked
         if not self.paused:

@@ -80,7 +80,8 @@ def test_pause_checkpoint_continue_and_stop(terminal):
     person.expect("Ctrl-C: stop")
     assert (person.directory.checkpoints / "last.safetensors").is_file()
     person.press("xk")  # an unknown key does nothing
-    person.tiny.wait_until(lambda: person.statuses()[-1] == "paused")
+    person.expect("checkpoint saved")
+    assert person.statuses()[-1] == "paused"
     person.press("c")
     person.tiny.wait_until(lambda: person.statuses()[-1] == "running")
     person.press("\x03")
