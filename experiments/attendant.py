@@ -50,12 +50,17 @@ class Attendant:
             self.interrupted = False
             return ["pause"]
         if paused and not self.paused:
+            # before the menu is seen: whoever answers it with Ctrl-C wants the stop
+            self.paused = True
             self._keys.enter_context(_single_keys())
             _say(MENU)
         elif self._asked_to_save:
             # whatever was asked has been done before anybody asks again
             _say("checkpoint saved")
         asked = [COMMANDS[key] for key in iter(_key, None) if key in COMMANDS] if paused else []
+        if paused and self.interrupted:  # pressed while the run was being paused
+            self.interrupted = False
+            asked.append("stop")
         self._asked_to_save = "checkpoint" in asked
         # closed as soon as it is answered: a Ctrl-C that follows at once opens it again
         self.paused = paused and "resume" not in asked
