@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice, repeat
+from itertools import islice, pairwise, repeat
 from pathlib import Path
 from typing import Any
 
@@ -246,10 +246,9 @@ def start(values: str) -> dict[str, Any]:
         elif "parameters" in text:
             marks.setdefault("model", event["time"])
         elif event.get("phase") == "train":
-            marks.setdefault("first step", event["time"])
-    times = [started, *(marks[name] for name in ("imports", "data", "model", "first step"))]
-    names = ("imports", "data", "model", "step")
-    return {name: later - earlier for name, earlier, later in zip(names, times, times[1:], strict=True)}
+            marks.setdefault("step", event["time"])
+    times = [started, *(marks[name] for name in ("imports", "data", "model", "step"))]
+    return {name: later - earlier for name, (earlier, later) in zip(marks, pairwise(times), strict=True)}
 
 
 def memory(values: str) -> dict[str, Any]:
