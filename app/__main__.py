@@ -31,7 +31,7 @@ def main() -> int:
         print(f"app: {error}", file=sys.stderr)
         return 2
     if shows_pixels:
-        os.environ.setdefault("COLORTERM", "truecolor")  # these terminals have it, but SSH does not say so
+        os.environ["COLORTERM"] = "truecolor"  # these terminals have it, but SSH does not say so
     dashboard = Dashboard(settings)
     dashboard.run()
     return dashboard.return_code or 0
