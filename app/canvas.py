@@ -59,10 +59,12 @@ class Blocks:
 
     Attributes:
         most_cells: across or down.
+        spare_columns: at the end of a line, not to be used.
         bears_tint: a dialog may dim the cells around it.
     """
 
     most_cells = 1 << 16
+    spare_columns = 0
     bears_tint = True
 
     def __init__(self, console: Console) -> None:
@@ -85,7 +87,8 @@ class Blocks:
         return Shown(centred(lines, wish.columns, wish.rows, wish.style, self.console), frame.facts)
 
     def _frame(self, painter: Painter, wish: Wish) -> tuple[Frame, Cell]:
-        columns, rows = min(wish.columns, self.most_cells), min(wish.rows, self.most_cells)
+        columns = max(1, min(wish.columns - self.spare_columns, self.most_cells))
+        rows = min(wish.rows, self.most_cells)
         cell = self.cell(columns, rows)
         if wish.copies:
             return painter.paint_group(wish.copies, columns, rows, wish.look, cell), cell
@@ -116,6 +119,8 @@ class Graphics(Blocks):
     def __init__(self, console: Console, write: Callable[[str], None], *, tmux: bool, most: int) -> None:
         super().__init__(console)
         self._write, self._tmux, self._most = write, tmux, most
+        # tmux 3.3 gives the marks of the last cell of a line to the one before
+        self.spare_columns = 1 if tmux else 0
         # two dashboards in one tmux share a terminal
         self._base = (os.getpid() & 0xFFFF) << 8
         self._held: OrderedDict[Wish, Shown] = OrderedDict()

@@ -76,6 +76,7 @@ class PictureScreen(ModalScreen[None]):
         self.canvas = canvas(self.settings.pictures, self.app.console, self._write, in_browser=self.app.is_web)
         self.app.set_class(not self.canvas.bears_tint, "-graphics")
         self.app.app_resume_signal.subscribe(self, self._show_again)
+        self.app.leaving.subscribe(self, lambda _: self.canvas.close(), immediate=True)  # type: ignore[attr-defined]
         self.query_one(PictureView).show((), f"{self.dataset}: reading what is known about its pictures …")
         self._draw_keys()
         self._read()
@@ -188,7 +189,9 @@ class PictureScreen(ModalScreen[None]):
         self._put("#picture-title", f" [b]{escape(name)}[/b]  [$foreground 70%]{joined}[/]")
         findings = [f"! {finding.reason}" for finding in facts.findings if finding.kind != "duplicate"]
         self._put("#picture-finding", escape("  ".join(findings)))
-        self.query_one("#picture-finding").display = bool(findings)
+        line = self.query_one("#picture-finding")
+        if line.display != bool(findings):  # to set it has everything sent again
+            line.display = bool(findings)
         self._put("#picture-legend", self._legend())
 
     def _legend(self) -> Content:

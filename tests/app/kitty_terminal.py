@@ -17,9 +17,11 @@ class KittyTerminal:
 
     pictures: dict[int, tuple[Image.Image, int, int]] = field(default_factory=dict)
     transmitted: int = 0
+    texts: list[str] = field(default_factory=list)
     _begun: tuple[dict[str, str], str] | None = None
 
     def read(self, text: str) -> None:
+        self.texts.append(text)
         for keys, payload in _COMMAND.findall(_WRAPPED.sub(lambda found: found[1].replace("\x1b\x1b", "\x1b"), text)):
             self._obey(dict(entry.split("=") for entry in keys.split(",")), payload)
 

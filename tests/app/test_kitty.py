@@ -240,6 +240,21 @@ async def test_overlays_are_in_its_pixels(many: Path, terminal: KittyTerminal) -
         assert left == (40, 88, 120) and right != left  # the mask covers the right half
 
 
+async def test_within_tmux_it_is_wrapped_and_the_last_column_left_free(
+    many: Path, terminal: KittyTerminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMUX", "/tmp/tmux-0/default,1,0")
+    wide = Image.new("RGB", (640, 20))
+    for index in range(canvas.HELD + 3):
+        wide.save(many / "images" / f"p{index}.png")
+    async with opened() as pilot:
+        await look(pilot, "many")
+        (found,) = terminal.pictures.values()
+        assert found[1] == pilot.app.size.width - 1
+        commands = [text for text in terminal.texts if "_G" in text]
+        assert commands and all(text.startswith("\x1bPtmux;") for text in commands)
+
+
 async def test_each_picture_is_sent_once_and_only_some_are_held(many: Path, terminal: KittyTerminal) -> None:
     async with opened() as pilot:
         await look(pilot, "many")
@@ -310,7 +325,7 @@ def test_on_a_real_line_the_pixels_come_before_their_cells(many: Path) -> None:
     line.wait_for("7 Data")
     line.type("7")
     line.wait_for("audit")  # what is known about the first
-    line.type("\r")
+    line.type("i")
     line.wait_for(f"{PLACEHOLDER}{DIACRITICS[20]}")
     output = line.output.decode(errors="ignore")
     terminal = KittyTerminal()
