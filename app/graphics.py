@@ -4,8 +4,10 @@ An answer of the terminal would arrive late over SSH, and among the keys.
 """
 
 import math
+import re
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.painting import Cell, Frame
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 CHOICES = ("auto", "blocks", "kitty")
 _TERMINALS = ("xterm-kitty", "xterm-ghostty")
+_FIRST_KITTY = 0, 28
 # pixels of the longer side; more is seen only on the largest screens and takes longer to pack than to look at
 MOST_SIDE = 1600
 # bytes of base64 for one picture: what half blocks need for a large screen when a network is between, more without
@@ -44,11 +47,23 @@ def _has_placeholders(environment: Mapping[str, str]) -> bool:
     term, program = environment.get("TERM", ""), environment.get("TERM_PROGRAM", "")
     if "TMUX" in environment or "STY" in environment or term.startswith(("tmux", "screen")):
         return False
+    if _is_old_kitty(environment.get("KITTY_INSTALLATION_DIR")):
+        return False
     if term in _TERMINALS or program == "ghostty":
         return True
     # a terminal that was started from kitty has inherited this, and most say who they are
     others = ("KONSOLE_VERSION", "VTE_VERSION", "WT_SESSION", "ALACRITTY_WINDOW_ID")
     return "KITTY_WINDOW_ID" in environment and not program and not any(name in environment for name in others)
+
+
+def _is_old_kitty(folder: str | None) -> bool:
+    """Whether the kitty of this machine, which names its folder, is older than placeholders: it shows empty boxes."""
+    try:
+        text = Path(folder, "kitty", "constants.py").read_text(encoding="utf-8") if folder else ""
+    except OSError:
+        return False  # not told: a kitty without sources
+    version = re.search(r"\bVersion\((\d+), *(\d+)", text)
+    return version is not None and (int(version[1]), int(version[2])) < _FIRST_KITTY
 
 
 def most_bytes(environment: Mapping[str, str]) -> int:

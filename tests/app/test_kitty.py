@@ -137,6 +137,15 @@ def test_the_terminal_is_known_by_its_environment(environment: dict[str, str], e
     assert graphics.protocol("kitty", environment) == ("blocks" if "NO_COLOR" in environment else "kitty")
 
 
+@pytest.mark.parametrize(("version", "expected"), [("0, 26, 5", "blocks"), ("0, 28, 0", "kitty"), ("1, 0, 0", "kitty")])
+def test_a_kitty_older_than_placeholders_is_known_by_its_folder(tmp_path: Path, version: str, expected: str) -> None:
+    environment = {"TERM": "xterm-kitty", "KITTY_INSTALLATION_DIR": str(tmp_path)}
+    assert graphics.protocol("auto", environment) == "kitty"
+    (tmp_path / "kitty").mkdir()
+    (tmp_path / "kitty" / "constants.py").write_text(f"version: Version = Version({version})\n")
+    assert graphics.protocol("auto", environment) == expected
+
+
 def test_a_choice_that_is_none_is_one_sentence(workshop: Settings) -> None:
     with pytest.raises(BadInput, match=r"PIPESEG_PICTURES: 'sixel' is not one of auto, blocks, kitty"):
         graphics.protocol("sixel", {})
