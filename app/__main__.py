@@ -1,6 +1,7 @@
 """`python -m app`: opens the dashboard."""
 
 import argparse
+import os
 import sys
 
 
@@ -19,8 +20,19 @@ def main() -> int:
         print("app: needs a terminal; for scripts use python -m experiments", file=sys.stderr)
         return 2
     from app.dashboard import Dashboard
+    from app.graphics import protocol
+    from pipeseg.errors import BadInput
+    from pipeseg.settings import Settings
 
-    dashboard = Dashboard()
+    settings = Settings.load()
+    try:
+        shows_pixels = protocol(settings.pictures, os.environ) == "kitty"
+    except BadInput as error:
+        print(f"app: {error}", file=sys.stderr)
+        return 2
+    if shows_pixels:
+        os.environ["COLORTERM"] = "truecolor"  # these terminals have it, but SSH does not say so
+    dashboard = Dashboard(settings)
     dashboard.run()
     return dashboard.return_code or 0
 

@@ -61,5 +61,6 @@ class Dashboard(Inspecting):
 
     def _leave(self) -> None:
         active = [run.run_id for run in self.runs or [] if run.is_active]
+        self.leaving.publish(None)
         verb = "run goes" if len(active) == 1 else "runs go"
         self.exit(message=f"{len(active)} {verb} on without the dashboard: {', '.join(active)}" if active else None)

@@ -1,8 +1,9 @@
 """A picture of a dataset with its mask, boxes and hand polygons, as pixels for the terminal, by Pillow, in a thread.
 
-Everything is drawn after scaling, so that a line is one pixel of the screen however large the picture is.
+Everything is drawn after scaling, so that a line is equally thin on the screen however large the picture is.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -67,6 +68,34 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """How many pixels are painted for one cell of the terminal: a half block shows two, one above the other."""
+
+    width: float = 1.0
+    height: float = 2.0
+
+    @property
+    def line(self) -> int:
+        """How many pixels wide a line is."""
+        return max(1, round(self.width / 5))
+
+    def at(self, x: float, y: float) -> tuple[int, int]:
+        """Column and row in which a pixel lies."""
+        return math.floor(x / self.width), math.floor(y / self.height)
+
+    def covered(self, width: int, height: int) -> tuple[int, int]:
+        """How many columns and rows as many pixels need."""
+        return math.ceil(width / self.width), math.ceil(height / self.height)
+
+    def room(self, columns: int, rows: int) -> tuple[int, int]:
+        """How many pixels fit into as many cells."""
+        return max(1, round(columns * self.width)), max(1, round(rows * self.height))
+
+
+HALF_BLOCK = Cell()
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One painted screen.
 
@@ -109,16 +138,20 @@ class Painter:
         self.pictures = pictures
         self.store = PictureStore()
 
-    def paint(self, name: str, columns: int, rows: int, window: Window, look: Look) -> Frame:
+    def paint(
+        self, name: str, columns: int, rows: int, window: Window, look: Look, cell: Cell = HALF_BLOCK
+    ) -> Frame:
         """Paint one picture into `columns` x `rows` cells."""
         facts = self.pictures.facts(name)
         try:
-            image, labels, glyphs, words = self._compose(facts, columns, 2 * rows, window, look)
+            image, labels, glyphs, words = self._compose(facts, *cell.room(columns, rows), window, look, cell)
         except Unreadable as error:
             return Frame(b"", 0, 0, problem=str(error))
         return Frame(_bytes(image), *image.size, tuple(labels), tuple(glyphs), words)
 
-    def paint_group(self, names: Sequence[str], columns: int, rows: int, look: Look) -> Frame:
+    def paint_group(
+        self, names: Sequence[str], columns: int, rows: int, look: Look, cell: Cell = HALF_BLOCK
+    ) -> Frame:
         """Paint several pictures side by side, each under its name."""
         from PIL import Image
 
@@ -126,38 +159,39 @@ class Painter:
         across = _best_columns(len(shown), columns, 2 * rows)
         down = -(-len(shown) // across)
         width, tile_rows = columns // across, rows // down
-        canvas = Image.new("RGB", (columns, 2 * rows), (18, 18, 18))
+        canvas = Image.new("RGB", cell.room(columns, rows), (18, 18, 18))
         labels: list[Label] = []
         glyphs: list[Glyph] = []
         for number, name in enumerate(shown):
             left, top = number % across * width, number // across * tile_rows
             caption = name if number < MOST_TILES - 1 or len(names) <= MOST_TILES else f"… {len(names)} in all"
             labels.append(Label(left, top, f" {caption} "[: width - 1], CAPTION_COLOUR))
-            room = max(1, width - 1), max(2, 2 * (tile_rows - 1))
+            room = cell.room(max(1, width - 1), max(1, tile_rows - 1))
+            facts = self.pictures.facts(name)
             try:
-                image, own_labels, own_glyphs, _ = self._compose(self.pictures.facts(name), *room, Window(), look)
+                image, own_labels, own_glyphs, _ = self._compose(facts, *room, Window(), look, cell)
             except Unreadable as error:
                 labels.append(Label(left, top + 1, f" {error} "[: width - 1], CAPTION_COLOUR))
                 continue
-            canvas.paste(image, (left, 2 * (top + 1)))
+            canvas.paste(image, (round(left * cell.width), round((top + 1) * cell.height)))
             labels += [replace(label, column=label.column + left, row=label.row + top + 1) for label in own_labels]
             glyphs += [replace(glyph, column=glyph.column + left, row=glyph.row + top + 1) for glyph in own_glyphs]
         return Frame(_bytes(canvas), *canvas.size, tuple(labels), tuple(glyphs))
 
-    def prefetch(self, name: str, columns: int, rows: int) -> None:
+    def prefetch(self, name: str, columns: int, rows: int, cell: Cell = HALF_BLOCK) -> None:
         """Decode a picture that may be asked for next; what is wrong with it is told when it is."""
-        facts = self.pictures.facts(name)
+        facts, side = self.pictures.facts(name), _side(*cell.room(columns, rows))
         try:
-            self.store.read(facts.image, "RGB", 2 * max(columns, 2 * rows))
+            self.store.read(facts.image, "RGB", side)
             if facts.mask:
-                self.store.read(facts.mask, "L", 2 * max(columns, 2 * rows))
+                self.store.read(facts.mask, "L", side)
         except Unreadable:
             return
 
     def _compose(
-        self, facts: "PictureFacts", width: int, height: int, window: Window, look: Look
+        self, facts: "PictureFacts", width: int, height: int, window: Window, look: Look, cell: Cell
     ) -> "tuple[Image, list[Label], list[Glyph], str]":
-        side = None if window.zoom > 1 else 2 * max(width, height)
+        side = None if window.zoom > 1 else _side(width, height)
         decoded = self.store.read(facts.image, "RGB", side)
         place = _place(decoded, width, height, window)
         image = _part(decoded, place)
@@ -172,15 +206,16 @@ class Painter:
             else:
                 if (mask.width, mask.height) == (decoded.width, decoded.height):
                     own = self._colour_of(facts.mask_class)
-                    image = tint(image, _part(mask, place), own or MASK_COLOUR, look.colours, solid=False)
+                    filled, colour = _part(mask, place), own or MASK_COLOUR
+                    image = tint(image, filled, colour, look.colours, solid=False, line=cell.line)
                 else:
                     words += f" · its mask is {mask.width}×{mask.height}: not drawn"
         labels: list[Label] = []
         glyphs: list[Glyph] = []
         if look.hand:
-            image = self._draw_hand(image, facts, place, look, labels)
+            image = self._draw_hand(image, facts, place, look, cell, labels)
         if look.boxes:
-            self._draw_boxes(image, facts, place, look, labels, glyphs)
+            self._draw_boxes(image, facts, place, look, cell, labels, glyphs)
         return image, labels, glyphs, words
 
     def _colour_of(self, key: str | None) -> RGB | None:
@@ -189,7 +224,7 @@ class Painter:
         return CLASS_COLOURS[self.pictures.classes.index(key) % len(CLASS_COLOURS)]
 
     def _draw_hand(
-        self, image: "Image", facts: "PictureFacts", place: _Place, look: Look, labels: list[Label]
+        self, image: "Image", facts: "PictureFacts", place: _Place, look: Look, cell: Cell, labels: list[Label]
     ) -> "Image":
         from PIL import Image, ImageDraw
 
@@ -206,8 +241,9 @@ class Painter:
                 if look.colours != "full":
                     x, y = min(corners, key=lambda corner: corner[1])
                     short = self.pictures.short(defect_class).lower()
-                    labels.append(Label(int(x), int(y) // 2, short, WHITE))
-            image = tint(image, filled, self._colour_of(defect_class) or MASK_COLOUR, look.colours, solid=True)
+                    labels.append(Label(*cell.at(x, y), short, WHITE))
+            colour = self._colour_of(defect_class) or MASK_COLOUR
+            image = tint(image, filled, colour, look.colours, solid=True, line=cell.line)
         return image
 
     def _draw_boxes(
@@ -216,6 +252,7 @@ class Painter:
         facts: "PictureFacts",
         place: _Place,
         look: Look,
+        cell: Cell,
         labels: list[Label],
         glyphs: list[Glyph],
     ) -> None:
@@ -229,16 +266,22 @@ class Painter:
                 continue
             right, bottom = max(left, right), max(top, bottom)
             colour = (self._colour_of(defect_class) if look.colours == "full" else None) or WHITE
+            (column, row), (last_column, last_row) = cell.at(left, top), cell.at(right, bottom)
             if look.colours == "full":
-                rectangle(draw, (left, top, right, bottom), colour, dashed=is_suspect)
+                rectangle(draw, (left, top, right, bottom), colour, dashed=is_suspect, line=cell.line)
             else:
-                glyphs += outline(left, top // 2, right, bottom // 2)
+                glyphs += outline(column, row, last_column, last_row)
             text = self.pictures.short(defect_class)
-            if len(defect_class) + 2 <= right - left + 1:
+            if len(defect_class) + 2 <= last_column - column + 1:
                 text = defect_class
             text = f"!{text}" if is_suspect else text
-            row = top // 2 - 1 if top >= 2 else max(0, top // 2)
-            labels.append(Label(max(0, left), row, text, colour))
+            labels.append(Label(max(0, column), row - 1 if row > 0 else 0, text, colour))
+
+
+def _side(width: int, height: int) -> int:
+    """Return how long the longer side of a decoded picture has to be: twice what is shown, where that is little."""
+    longer = max(width, height)
+    return min(2 * longer, max(longer, 1024))
 
 
 def _place(decoded: Decoded, width: int, height: int, window: Window) -> _Place:

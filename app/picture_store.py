@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # decoded small pictures that are kept, for going back and forth
 KEPT = 24
+KEPT_PIXELS = 32_000_000
 # more pixels than a training reads, which would fill the memory: not shown
 MOST_PIXELS = 64_000_000
 
@@ -70,9 +71,12 @@ class PictureStore:
         if key not in self._small:
             self._small[key] = _decode(path, mode, side)
         self._small.move_to_end(key)
-        while len(self._small) > KEPT:
+        while len(self._small) > KEPT or (len(self._small) > 2 and self._pixels() > KEPT_PIXELS):
             self._small.popitem(last=False)
         return self._small[key]
+
+    def _pixels(self) -> int:
+        return sum(decoded.image.width * decoded.image.height for decoded in self._small.values())
 
 
 def _decode(path: Path, mode: str, side: int | None) -> Decoded:

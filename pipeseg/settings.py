@@ -15,6 +15,7 @@ class Settings:
     Attributes:
         tracking_uri: MLflow tracking URI; an sqlite file in the project unless MLFLOW_TRACKING_URI says otherwise.
         user: name recorded with every run.
+        pictures: how the dashboard shows pictures: auto, blocks or kitty.
     """
 
     root: Path
@@ -24,6 +25,7 @@ class Settings:
     experiments_dir: Path
     tracking_uri: str
     user: str
+    pictures: str = "auto"
 
     @classmethod
     def load(cls, root: Path = ROOT) -> "Settings":
@@ -43,4 +45,5 @@ class Settings:
             experiments_dir=folder("EXPERIMENTS_DIR", "scripts/experiment"),
             tracking_uri=values.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(root / 'mlflow.db').as_posix()}",
             user=values.get("USERNAME") or values.get("USER") or getpass.getuser(),
+            pictures=values.get("PIPESEG_PICTURES") or "auto",
         )

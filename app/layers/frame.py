@@ -11,6 +11,7 @@ from textual.app import App, ComposeResult
 from textual.containers import Horizontal
 from textual.events import Resize
 from textual.message import Message
+from textual.signal import Signal
 from textual.widgets import ContentSwitcher, Static
 from textual.worker import Worker, WorkerState
 
@@ -62,6 +63,8 @@ class Frame(App[None]):
         self.watched: Path | None = None
         self.pane = "overview"
         self.furnished = False
+        # published while the terminal can still be written to; Textual unmounts screens after that
+        self.leaving: Signal[None] = Signal(self, "leaving")
 
     def compose(self) -> ComposeResult:
         yield TitleBar()

@@ -2,10 +2,8 @@
 
 import asyncio
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rich.style import Style
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -16,16 +14,15 @@ from textual.worker import Worker, WorkerState
 
 from app import messages
 from app.actions import Action, bindings, readable_key
-from app.painting import CLASS_COLOURS, MASK_COLOUR, Frame, Look, Painter, Window
+from app.canvas import Blocks, Wish, canvas
+from app.painting import CLASS_COLOURS, MASK_COLOUR, Look, Painter, Window
 from app.picture_actions import ALWAYS, KEY_BAR, PICTURE_ACTIONS
 from app.text import escape
-from app.widgets.half_blocks import RGB, strips
-from app.widgets.picture_view import PictureView, centred
+from app.widgets.half_blocks import RGB
+from app.widgets.picture_view import PictureView
 from pipeseg.settings import Settings
 
 if TYPE_CHECKING:
-    from textual.strip import Strip
-
     from experiments.pictures import Pictures
 
 ZOOM_STEP = 1.5
@@ -54,6 +51,7 @@ class PictureScreen(ModalScreen[None]):
         self.settings, self.dataset = settings, dataset
         self.pictures: Pictures | None = None
         self.painter: Painter | None = None
+        self.canvas = Blocks(self.app.console)
         self.names: tuple[str, ...] = ()
         self.index = 0
         self.filter: str | None = None
@@ -75,9 +73,27 @@ class PictureScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         colours = "none" if self.app.console.color_system is None else "grey" if self.app.no_color else "full"
         self.look = replace(self.look, colours=colours)
+        self.canvas = canvas(self.settings.pictures, self.app.console, self._write, in_browser=self.app.is_web)
+        self.app.set_class(not self.canvas.bears_tint, "-graphics")
+        self.app.app_resume_signal.subscribe(self, self._show_again)
+        self.app.leaving.subscribe(self, lambda _: self.canvas.close(), immediate=True)  # type: ignore[attr-defined]
         self.query_one(PictureView).show((), f"{self.dataset}: reading what is known about its pictures …")
         self._draw_keys()
         self._read()
+
+    def on_unmount(self) -> None:
+        self.canvas.close()
+        self.app.remove_class("-graphics")
+
+    def _write(self, text: str) -> None:
+        """To the terminal, past Textual; called where frames are written, so never within one."""
+        if self.app._driver is not None:
+            self.app._driver.write(text)
+
+    def _show_again(self, _: object) -> None:
+        """After Ctrl+Z and fg: the terminal forgets pictures when another program has its screen."""
+        self.canvas.forget()
+        self._want()
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -130,42 +146,22 @@ class PictureScreen(ModalScreen[None]):
             if name is None or not columns or not rows:
                 continue
             copies = self._copies() if self.shows_copies else ()
-            paint = partial(self._paint, name, copies, columns, rows, self.window, self.look, view.rich_style)
-            frame, lines = await asyncio.to_thread(paint)
-            view.show(lines, frame.problem or "")
-            self.name_shown, self._facts = name, frame.facts
+            wish = Wish(name, copies, columns, rows, self.window, self.look, view.rich_style)
+            assert self.painter
+            shown = self.canvas.known(wish) or await asyncio.to_thread(self.canvas.paint, self.painter, wish)
+            self.canvas.send(wish, shown)
+            view.show(shown.lines, shown.problem or "")
+            self.name_shown, self._facts = name, shown.facts
             self._draw_words()
             await self._look_ahead(columns, rows)
-
-    def _paint(
-        self,
-        name: str,
-        copies: tuple[str, ...],
-        columns: int,
-        rows: int,
-        window: Window,
-        look: Look,
-        style: Style,
-    ) -> "tuple[Frame, list[Strip]]":
-        """In a thread: from the file to lines of the terminal."""
-        assert self.painter
-        if copies:
-            frame = self.painter.paint_group(copies, columns, rows, look)
-        else:
-            frame = self.painter.paint(name, columns, rows, window, look)
-        if frame.problem:
-            return frame, []
-        shaded = look.colours == "none"
-        size = frame.width, frame.height
-        lines = strips(frame.pixels, *size, labels=frame.labels, glyphs=frame.glyphs, shaded=shaded)
-        return frame, centred(lines, columns, rows, style, self.app.console)
 
     async def _look_ahead(self, columns: int, rows: int) -> None:
         for step in AHEAD:
             if self._wanted.is_set() or not self.names or not self.painter:
                 return
             neighbour = self.names[(self.index + step) % len(self.names)]
-            await asyncio.to_thread(self.painter.prefetch, neighbour, columns, rows)
+            cell = self.canvas.cell(columns, rows)
+            await asyncio.to_thread(self.painter.prefetch, neighbour, columns, rows, cell)
 
     # -- words ---------------------------------------------------------------------------------------------------
 
@@ -193,7 +189,9 @@ class PictureScreen(ModalScreen[None]):
         self._put("#picture-title", f" [b]{escape(name)}[/b]  [$foreground 70%]{joined}[/]")
         findings = [f"! {finding.reason}" for finding in facts.findings if finding.kind != "duplicate"]
         self._put("#picture-finding", escape("  ".join(findings)))
-        self.query_one("#picture-finding").display = bool(findings)
+        line = self.query_one("#picture-finding")
+        if line.display != bool(findings):  # to set it has everything sent again
+            line.display = bool(findings)
         self._put("#picture-legend", self._legend())
 
     def _legend(self) -> Content:

@@ -2,7 +2,7 @@
 
 A cell is twice as high as wide, so the pixels are square. Pure functions over plain bytes: no picture library in here.
 
-Half blocks and not kitty's or sixel graphics: they pass SSH and tmux unasked. textual-image, which has the others,
+They pass SSH and tmux unasked; `app.widgets.kitty` is what terminals with graphics get. textual-image, which has more,
 needs Python 3.12, is LGPL, and questions the terminal before the app starts (0.6 s to import).
 """
 
@@ -66,23 +66,29 @@ def strips(
     for glyph in glyphs:
         if 0 <= glyph.row < len(rows) and 0 <= glyph.column < width:
             rows[glyph.row][glyph.column] = (glyph.character, _PLAIN if shaded else _GLYPH)
-    for label in labels:
-        if 0 <= label.row < len(rows):
-            style = _REVERSE if shaded else label_style(label.colour)
-            for column, character in enumerate(label.text, label.column):
-                if 0 <= column < width:
-                    rows[label.row][column] = (character, style)
-    return [_join(row) for row in rows]
+    return joined(rows, labels, shaded=shaded)
 
 
 _PLAIN = Style()
 _REVERSE = Style(reverse=True, bold=True)
 _GLYPH = Style(color=Color.from_rgb(255, 255, 255), bgcolor=Color.from_rgb(0, 0, 0), bold=True)
 
-_Row = list[tuple[str, Style]]
+# what one cell shows, and how
+Row = list[tuple[str, Style]]
 
 
-def _row(pixels: bytes, width: int, height: int, row: int, shaded: bool) -> _Row:
+def joined(rows: list[Row], labels: Iterable[Label], *, shaded: bool = False) -> list[Strip]:
+    """Write labels over the cells, in this order, and make lines of them; what lies outside is cut off."""
+    for label in labels:
+        if 0 <= label.row < len(rows):
+            row, style = rows[label.row], _REVERSE if shaded else label_style(label.colour)
+            for column, character in enumerate(label.text, label.column):
+                if 0 <= column < len(row):
+                    row[column] = (character, style)
+    return [_join(row) for row in rows]
+
+
+def _row(pixels: bytes, width: int, height: int, row: int, shaded: bool) -> Row:
     stride = width * 3
     upper = pixels[2 * row * stride : (2 * row + 1) * stride]
     # a missing last row is black
@@ -119,7 +125,7 @@ def _shade(upper: bytes, lower: bytes) -> str:
     return SHADES[int((luminance(upper) + luminance(lower)) / 512 * len(SHADES))]
 
 
-def _join(row: _Row) -> Strip:
+def _join(row: Row) -> Strip:
     """Make a line of a row: neighbours of one style become one segment."""
     segments: list[Segment] = []
     text, style = "", _PLAIN
