@@ -107,3 +107,23 @@ def test_small_pictures_weigh_as_much_as_large_ones():
     small, large = np.ones((1, 1)), np.ones((10, 10))
     summary = score((small, small), (large * 0, large)).summary()
     assert summary["iou"] == 0.5 and summary["iou_dataset"] == pytest.approx(1 / 101)
+
+
+def test_scikit_learn_counts_the_same():
+    metrics = pytest.importorskip("sklearn.metrics")
+    random = np.random.default_rng(3)
+    pairs = [(random.random((13, 17)) < share, random.random((13, 17)) < 0.3) for share in (0.1, 0.3, 0.9)]
+    ours = score(*pairs)
+    theirs = {
+        "iou": metrics.jaccard_score,
+        "dice": metrics.f1_score,
+        "precision": metrics.precision_score,
+        "recall": metrics.recall_score,
+        "specificity": lambda truth, prediction: metrics.recall_score(~truth, ~prediction),
+    }
+    for name, function in theirs.items():
+        expected = [function(truth.ravel(), prediction.ravel()) for prediction, truth in pairs]
+        assert ours.per_image()[name] == pytest.approx(expected), name
+        assert ours.summary()[name] == pytest.approx(np.mean(expected)), name
+    whole = [np.concatenate([side.ravel() for side in sides]) for sides in zip(*pairs, strict=True)]
+    assert ours.summary()["iou_dataset"] == pytest.approx(metrics.jaccard_score(whole[1], whole[0]))
