@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from experiments.runs import find_run, list_runs
+from experiments.runs import find_run, list_runs, matching
 from pipeseg.errors import BadInput
 from pipeseg.run_directory import RunDirectory
 from pipeseg.settings import Settings
@@ -39,11 +39,10 @@ def find_checkpoint(settings: Settings, text: str) -> Path:
     try:
         return _best(find_run(settings, text))
     except BadInput:
-        matching = [file for file in kept if text and file.stem.startswith(text)]
-        exact = [file for file in matching if file.stem == text]
-        if len(exact or matching) != 1:
+        matches = matching({file.stem: file for file in kept}, text)
+        if len(matches) != 1:
             raise
-        return (exact or matching)[0]
+        return matches[0]
 
 
 def _latest(settings: Settings, experiment: str) -> Path:

@@ -1,8 +1,9 @@
 """The runs in `runs/`: what they are doing, how they ended, and how to ask something of one that works."""
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from experiments.run_view import ACTIVE, STATUSES, RunRecord, RunView
 from pipeseg.errors import BadInput, did_you_mean
@@ -18,11 +19,14 @@ __all__ = [
     "last_runs",
     "latest_finished",
     "list_runs",
+    "matching",
     "run_status",
     "runs_by_sweep",
     "send",
     "view",
 ]
+
+Named = TypeVar("Named")
 
 _lock = threading.RLock()
 _records: dict[Path, RunRecord] = {}
@@ -64,6 +68,13 @@ def run_status(directory: RunDirectory) -> str:
     return view(directory).status
 
 
+def matching(named: Mapping[str, Named], text: str) -> list[Named]:
+    """Return what is called `text`, else everything whose name begins with it; nothing for an empty text."""
+    if text in named:
+        return [named[text]]
+    return [each for name, each in named.items() if text and name.startswith(text)]
+
+
 def find_run(settings: Settings, text: str) -> RunDirectory:
     """Return the run that `text` means: a full id, the beginning of exactly one id, or `latest`.
 
@@ -75,10 +86,9 @@ def find_run(settings: Settings, text: str) -> RunDirectory:
         raise BadInput(f"{settings.runs_dir}: no runs yet; start one with `python -m experiments launch EXPERIMENT`")
     if text == "latest":
         return found[0]
-    matches = [directory for directory in found if text and directory.run_id.startswith(text)]
-    exact = [directory for directory in matches if directory.run_id == text]
-    if exact or len(matches) == 1:
-        return (exact or matches)[0]
+    matches = matching({directory.run_id: directory for directory in found}, text)
+    if len(matches) == 1:
+        return matches[0]
     if not matches:
         hint = did_you_mean(text, [directory.run_id for directory in found])
         raise BadInput(f"no run {text!r} in {settings.runs_dir}{hint or '; `python -m experiments runs` lists them'}")

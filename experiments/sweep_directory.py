@@ -4,16 +4,13 @@ How far a sweep is, is nowhere written: its runs say it, each with the sweep's i
 """
 
 import os
-import secrets
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from experiments.processes import is_alive, started_at, this_host
-from pipeseg.errors import BadInput, os_error_sentence
-from pipeseg.run_directory import read_json, write_atomically, write_json
+from pipeseg.run_directory import make_folder, read_json, write_atomically, write_json
 
 FOLDER = "sweeps"
 PREFIX = "sweep-"
@@ -63,25 +60,14 @@ class SweepDirectory:
         Raises:
             BadInput: the runs folder cannot be written.
         """
-        while True:
-            moment, slug = time.strftime("%Y%m%d-%H%M%S"), experiment.replace("/", ".")
-            directory = cls(runs_dir / FOLDER / f"{PREFIX}{moment}-{slug}-{secrets.token_hex(2)}")
-            try:
-                directory.path.mkdir(parents=True)
-            except FileExistsError as error:
-                if not directory.path.is_dir():
-                    raise BadInput(f"{runs_dir}: is no folder; mount its disk or set RUNS_DIR in .env") from error
-                continue
-            except OSError as error:
-                raise BadInput(os_error_sentence(error)) from error
-            try:
-                write_atomically(directory.config_file, config_text)
-                # last: a folder with a sweep.json is a whole sweep
-                write_json(directory.plan_file, {"sweep_id": directory.sweep_id, "experiment": experiment, **plan})
-            except OSError as error:
-                shutil.rmtree(directory.path, ignore_errors=True)
-                raise BadInput(os_error_sentence(error)) from error
-            return directory
+
+        def fill(path: Path) -> None:
+            directory = cls(path)
+            write_atomically(directory.config_file, config_text)
+            # last: a folder with a sweep.json is a whole sweep
+            write_json(directory.plan_file, {"sweep_id": directory.sweep_id, "experiment": experiment, **plan})
+
+        return cls(make_folder(runs_dir, f"{FOLDER}/{PREFIX}", experiment, fill))
 
     def lock(self, timeout: float) -> Any:
         """Return the lock that whoever works on the sweep holds; the system frees it however they end."""

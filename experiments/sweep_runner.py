@@ -174,7 +174,9 @@ class Runner:
 
 
 def is_training(run: RunDirectory) -> bool:
-    return run.read_info().get("stage") in ("baseline", "final")
+    from pipeseg.schema import STAGES, TrainConfig
+
+    return STAGES.get(str(run.read_info().get("stage"))) is TrainConfig
 
 
 def exit_code(ended: SweepView, stop_asked: bool) -> int:

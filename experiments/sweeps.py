@@ -246,10 +246,9 @@ def find_sweep(settings: Settings, text: str) -> SweepDirectory:
         )
     if text == "latest":
         return found[0]
-    matches = [directory for directory in found if text and directory.sweep_id.startswith(text)]
-    exact = [directory for directory in matches if directory.sweep_id == text]
-    if exact or len(matches) == 1:
-        return (exact or matches)[0]
+    matches = runs.matching({directory.sweep_id: directory for directory in found}, text)
+    if len(matches) == 1:
+        return matches[0]
     if not matches:
         hint = did_you_mean(text, [directory.sweep_id for directory in found])
         raise BadInput(f"no sweep {text!r}{hint or '; `python -m experiments sweeps` lists them'}")

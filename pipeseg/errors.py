@@ -24,6 +24,11 @@ def did_you_mean(word: str, known: list[str]) -> str:
     return f"; did you mean {folded[close[0]]!r}?" if close else ""
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its kind where it says nothing: part of one sentence."""
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
 def os_error_sentence(error: OSError) -> str:
     """Return one sentence for an operating-system error: what, where, and the mend where it is known."""
     import errno

@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,26 +70,18 @@ class RunDirectory:
         Raises:
             BadInput: the runs folder cannot be written.
         """
-        slug = experiment.replace("/", ".")
-        while True:
-            run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{slug}-{secrets.token_hex(2)}"
-            directory = cls(runs_dir / run_id)
-            try:
-                directory.checkpoints.mkdir(parents=True, exist_ok=False)
-                directory.results.mkdir()
-                write_atomically(directory.config_file, config_text)
-                directory.events_file.touch()
-                directory.control_file.touch()
-                # run.json last: a folder with a run.json is a whole run directory
-                write_json(directory.info_file, {"run_id": run_id, "experiment": experiment, **info})
-            except FileExistsError as error:
-                if not runs_dir.is_dir():  # a link whose disk is not mounted
-                    raise BadInput(f"{runs_dir}: is no folder; mount its disk or set RUNS_DIR in .env") from error
-                continue
-            except OSError as error:
-                shutil.rmtree(directory.path, ignore_errors=True)
-                raise BadInput(os_error_sentence(error)) from error
-            return directory
+
+        def fill(path: Path) -> None:
+            directory = cls(path)
+            directory.checkpoints.mkdir()
+            directory.results.mkdir()
+            write_atomically(directory.config_file, config_text)
+            directory.events_file.touch()
+            directory.control_file.touch()
+            # run.json last: a folder with a run.json is a whole run directory
+            write_json(directory.info_file, {"run_id": directory.run_id, "experiment": experiment, **info})
+
+        return cls(make_folder(runs_dir, "", experiment, fill))
 
     def read_info(self) -> dict[str, Any]:
         """Return the content of `run.json`, `{}` where there is none yet."""
@@ -124,6 +117,34 @@ class RunDirectory:
     def read_exit(self) -> dict[str, Any] | None:
         """Return the content of `exit.json`, None while the run has not ended."""
         return read_json(self.exit_file) or None
+
+
+def make_folder(runs_dir: Path, prefix: str, experiment: str, fill: Callable[[Path], None]) -> Path:
+    """Make `runs_dir/<prefix><date>-<time>-<experiment>-<4 hex>` and let `fill` write into it; whole or not at all.
+
+    Args:
+        prefix: may begin with a folder, `sweeps/`.
+
+    Raises:
+        BadInput: the runs folder cannot be written.
+    """
+    slug = experiment.replace("/", ".")
+    while True:
+        path = runs_dir / f"{prefix}{time.strftime('%Y%m%d-%H%M%S')}-{slug}-{secrets.token_hex(2)}"
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError as error:
+            if not path.is_dir():  # a link above it, whose disk is not mounted
+                raise BadInput(f"{runs_dir}: is no folder; mount its disk or set RUNS_DIR in .env") from error
+            continue
+        except OSError as error:
+            raise BadInput(os_error_sentence(error)) from error
+        try:
+            fill(path)
+        except OSError as error:
+            shutil.rmtree(path, ignore_errors=True)
+            raise BadInput(os_error_sentence(error)) from error
+        return path
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -14,6 +14,8 @@ METRICS = ("iou", "dice", "precision", "recall", "specificity", "loss")
 STRIDE = 32
 # pictures per step where batch_size is left to us: a step of SGD that is neither noisy nor dear
 AUTO_BATCH = 8
+DEVICE = r"^(auto|cpu|mps|cuda(:\d+)?)$"
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 def _known(registry: Mapping[str, str], what: str) -> AfterValidator:
@@ -32,7 +34,12 @@ def _metric(name: Any) -> Any:
     return str(name).lower().removeprefix("soft ").strip()
 
 
-def _stride(size: tuple[int, int]) -> tuple[int, int]:
+def check_stride(size: tuple[int, int]) -> tuple[int, int]:
+    """Return `size` as it is.
+
+    Raises:
+        ValueError: a side that networks of the U-Net family cannot halve five times.
+    """
     for side in size:
         if side < STRIDE or side % STRIDE:
             raise ValueError(
@@ -127,7 +134,7 @@ class TrainConfig(_Experiment):
     defect_classes: list[str] | None = Field(
         None, min_length=2, description="several classes for one network, each from its own {defect_class} sets"
     )
-    image_size: Annotated[tuple[int, int], AfterValidator(_stride)] = Field(
+    image_size: Annotated[tuple[int, int], AfterValidator(check_stride)] = Field(
         (704, 512), description="network input [height, width], px"
     )
     train_dataset: str = Field(min_length=1, description="folder in DATASETS_DIR to learn from")
@@ -177,8 +184,8 @@ class TrainConfig(_Experiment):
         10, gt=0, description="`last` is also saved every so many minutes; a killed run goes on from it"
     )
     visualization_samples: int = Field(30, ge=0, description="prediction pictures kept from the test set")
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:N or mps")
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+    device: str = Field("auto", pattern=DEVICE, description="auto, cpu, cuda, cuda:N or mps")
+    precision: Precision = Field(
         "auto", description="auto = bfloat16 where the device has it; float16 needs CUDA"
     )
     deterministic: bool = Field(True, description="ask for repeatable kernels; false = the fastest ones on CUDA")
@@ -245,7 +252,7 @@ class RefineConfig(_Experiment):
     baseline_run: str = Field("latest", min_length=1, description="run whose best checkpoint predicts, or latest")
     refiner: RefinerConfig = Field(default_factory=RefinerConfig)
     batch_size: int = Field(16, ge=1, description="pictures per prediction step")
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:N or mps")
+    device: str = Field("auto", pattern=DEVICE, description="auto, cpu, cuda, cuda:N or mps")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto = bfloat16 where the device has it"
     )

@@ -10,7 +10,7 @@ from segmentation_models_pytorch.encoders import get_encoder_names
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from pipeseg.errors import BadInput, did_you_mean
+from pipeseg.errors import BadInput, did_you_mean, first_line
 from pipeseg.models.architectures import DPT
 from pipeseg.models.weights import (
     PACKAGED,
@@ -21,9 +21,7 @@ from pipeseg.models.weights import (
     pretrained_name,
     weights_file,
 )
-
-# what the pictures were normalised with, see pipeseg.training.device; most encoders learned with it, some did not
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+from pipeseg.training.device import MEAN, STD
 
 
 def build_network(factory: Callable[..., nn.Module], **args: Any) -> nn.Module:
@@ -89,7 +87,7 @@ def check_size(model: nn.Module, size: tuple[int, int]) -> None:
         if isinstance(error, BadInput):
             raise
         raise BadInput(
-            f"image_size: {type(model).__name__} with this encoder cannot take {list(size)} ({_first_line(error)})"
+            f"image_size: {type(model).__name__} with this encoder cannot take {list(size)} ({first_line(error)})"
         ) from error
     finally:
         for module, mode in training.items():
@@ -135,7 +133,7 @@ def _make(factory: Callable[..., nn.Module], args: dict[str, Any], weights: str 
     try:
         return factory(**args, encoder_weights=weights)
     except (TypeError, AssertionError, NotImplementedError) as error:
-        text = _first_line(error)
+        text = first_line(error)
         if factory is DPT and "dynamic_img_size" in text:
             raise BadInput(
                 f"model.args.encoder_name: {name!r} is no vision transformer, which DPT needs;"
@@ -150,7 +148,7 @@ def _make(factory: Callable[..., nn.Module], args: dict[str, Any], weights: str 
     except (ValueError, RuntimeError) as error:
         if weights:
             raise
-        raise BadInput(f"model.args: with encoder {name}: {_first_line(error)}") from error
+        raise BadInput(f"model.args: with encoder {name}: {first_line(error)}") from error
 
 
 def _parameters(factory: Callable[..., nn.Module]) -> list[str]:
@@ -167,10 +165,6 @@ def _parameters(factory: Callable[..., nn.Module]) -> list[str]:
 
 def _default(factory: Callable[..., nn.Module], name: str) -> Any:
     return inspect.signature(factory.__init__).parameters[name].default
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _unexpected(text: str, factory: Callable[..., nn.Module]) -> str:

@@ -2,12 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 from pipeseg.errors import BadInput
 from pipeseg.prediction.inputs import JOURNAL
-from pipeseg.schema import STRIDE
+from pipeseg.schema import DEVICE, Precision, check_stride
 
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+PRECISIONS = get_args(Precision)
 
 
 def check_threshold(threshold: float | None) -> None:
@@ -27,12 +28,10 @@ def parse_tile(text: str | None) -> tuple[int, int] | None:
     sides = text.lower().replace("×", "x").split("x")
     if len(sides) > 2 or not all(side.strip().isdecimal() for side in sides):
         raise BadInput(f"--tile {text!r}: is not SIZE or HEIGHTxWIDTH in pixels; write for example 256 or 256x320")
-    height, width = int(sides[0]), int(sides[-1])
-    for side in (height, width):
-        if side < STRIDE or side % STRIDE:
-            nearest = max(1, round(side / STRIDE)) * STRIDE
-            raise BadInput(f"--tile: {side} is not a multiple of {STRIDE}; the nearest is {nearest}")
-    return height, width
+    try:
+        return check_stride((int(sides[0]), int(sides[-1])))
+    except ValueError as error:
+        raise BadInput(f"--tile: {error}") from None
 
 
 def check_overlap(overlap: float) -> None:
@@ -43,7 +42,7 @@ def check_overlap(overlap: float) -> None:
 
 def check_hardware(device: str, precision: str) -> None:
     """Raise BadInput for a device or number format that no machine has."""
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
+    if not re.fullmatch(DEVICE, device):
         raise BadInput(f"device: {device!r} is not known; choose auto, cpu, cuda, cuda:N or mps")
     if precision not in PRECISIONS:
         raise BadInput(f"precision: {precision!r} is not known; choose {', '.join(PRECISIONS)}")

@@ -8,10 +8,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from pipeseg.errors import BadInput, RunFailed
+from pipeseg.errors import BadInput, RunFailed, first_line
 from pipeseg.prediction.checks import check_hardware
 from pipeseg.training.checkpoint import Checkpoint, load_model
 from pipeseg.training.device import Hardware
+from pipeseg.training.memory import is_out_of_memory
 
 # key of an ONNX file's metadata that holds what a checkpoint's header holds
 METADATA = "pipeseg"
@@ -66,7 +67,9 @@ class TorchNetwork:
                 images = self._hardware.to_input(images)
                 with self._hardware.autocast():
                     return self._model(images).float()
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
             count, _, height, width = images.shape
             raise RunFailed(
                 f"out of memory on {self.describe()} with {count} pictures of {height}x{width} at once;"
@@ -93,7 +96,7 @@ class OnnxNetwork:
             self._session = runtime.InferenceSession(str(path), options, providers=[*wanted, "CPUExecutionProvider"])
         # the runtime's errors have no common class of their own
         except Exception as error:
-            raise BadInput(f"{path}: cannot be read as ONNX ({_first_line(error)}); export it again") from error
+            raise BadInput(f"{path}: cannot be read as ONNX ({first_line(error)}); export it again") from error
         self.facts = _read_metadata(path, self._session.get_modelmeta().custom_metadata_map)
         # pictures and probabilities pass through ordinary memory
         self.device = torch.device("cpu")
@@ -123,7 +126,7 @@ def load_network(path: Path, device: str = "auto", precision: str = "auto") -> N
     try:
         model, header = load_model(path)
     except (KeyError, RuntimeError) as error:
-        raise BadInput(f"{path}: its header and its weights do not match ({_first_line(error)})") from error
+        raise BadInput(f"{path}: its header and its weights do not match ({first_line(error)})") from error
     return TorchNetwork(model, facts_of(header), hardware)
 
 
@@ -160,8 +163,4 @@ def _read_metadata(path: Path, metadata: dict[str, str]) -> Facts:
             fixed=True,
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise BadInput(f"{path}: was not written by export_model.py ({_first_line(error)}); export it again") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+        raise BadInput(f"{path}: was not written by export_model.py ({first_line(error)}); export it again") from error

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeseg.data.loading import resize
-from pipeseg.errors import BadInput, RunFailed
+from pipeseg.errors import BadInput, RunFailed, first_line
 from pipeseg.prediction.networks import METADATA, facts_of, needed
 from pipeseg.training.checkpoint import load_model
 from pipeseg.training.device import MEAN, STD
@@ -132,7 +132,7 @@ def _export(deployed: Deployed, example: Tensor, metadata: dict[str, Any], out: 
         program.model.metadata_props[METADATA] = json.dumps(metadata, ensure_ascii=False)
         program.save(str(out), external_data=False)
     except Exception as error:  # the exporter raises whatever its parts raise
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise RunFailed(f"{metadata['model']['name']} cannot be exported to ONNX ({reason})") from error
     finally:
         for logger, level in zip(chatter, levels, strict=True):
@@ -164,7 +164,7 @@ def _difference(path: Path, deployed: Deployed, inputs: Tensor) -> float:
             (found,) = session.run(None, {"image": batch.numpy()})
             differences.append(float(np.abs(found - expected).max()))
     except Exception as error:  # the runtime's errors have no common class of their own
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise RunFailed(f"onnxruntime cannot run the exported network ({reason})") from error
     # NaN must not pass for small
     return max(differences, key=lambda value: (np.isnan(value), value))

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeseg.errors import RunFailed
+from pipeseg.errors import RunFailed, first_line
 from pipeseg.schema import TrainConfig
 from pipeseg.training.device import Hardware
 from pipeseg.training.memory import describe_memory, is_out_of_memory
@@ -104,8 +104,9 @@ class Learner:
     def _blame_compiler(self, error: Exception) -> None:
         # dynamo's and inductor's errors have no public base class
         if self.config.compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
-            reason = str(error).splitlines()[0]
-            raise RunFailed(f"compile: torch.compile cannot be used here ({reason}); set compile: false") from error
+            raise RunFailed(
+                f"compile: torch.compile cannot be used here ({first_line(error)}); set compile: false"
+            ) from error
 
     def _shrink(self, batch: int) -> None:
         at_once = min(self.micro, batch)
