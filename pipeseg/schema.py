@@ -126,11 +126,17 @@ class _Experiment(Section):
 
 
 class TrainConfig(_Experiment):
-    """Trains one binary model: stages `baseline` and `final`."""
+    """Trains one binary model.
+
+    Stages: `baseline` (hand masks), `final` (refined masks), and what the two are held against: `equal_budget` (hand
+    masks, for as long as teachers and final took together) and `full_masks` (true masks of every picture).
+    """
 
     aliases: ClassVar[dict[str, str]] = {"validataion_dataset": "validation_dataset"}
 
-    stage: Literal["baseline", "final"] = Field("baseline", description="what the run is in the study")
+    stage: Literal["baseline", "final", "equal_budget", "full_masks"] = Field(
+        "baseline", description="what the run is in the study; equal_budget and full_masks are only compared with"
+    )
     defect_classes: list[str] | None = Field(
         None, min_length=2, description="several classes for one network, each from its own {defect_class} sets"
     )
@@ -277,5 +283,7 @@ STAGES: dict[str, type[Config]] = {
     "baseline": TrainConfig,
     "refine": RefineConfig,
     "final": TrainConfig,
+    "equal_budget": TrainConfig,
+    "full_masks": TrainConfig,
     "study": StudyConfig,
 }
