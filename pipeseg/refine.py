@@ -153,7 +153,7 @@ def _write_refined(
     pictures: Pictures,
     boxes: dict[str, list[Box] | None],
     refiner: Refiner,
-    add: Callable[[Path, np.ndarray], None],
+    add: Callable[..., object],
 ) -> float:
     """Refine each picture at native size, as batches of logits come, and return the kept share of the boxes' area."""
     done, kept, boxed = 0, 0, 0
@@ -167,7 +167,7 @@ def _write_refined(
                 inside = np.zeros(mask.shape, bool)
             refined = refiner(native_probability(picture_logits, *mask.shape).cpu().numpy(), inside)
             kept, boxed = kept + int((refined >= DEFECT_LEVEL).sum()), boxed + int(inside.sum())
-            add(sample.image, refined)
+            add(sample.image, refined, boxes=np.where(inside, 255, 0).astype(np.uint8))
         done += len(logits)
         run.progress(done, len(pictures), force=done == len(pictures), phase="refine")
         run.obey(lambda: None)

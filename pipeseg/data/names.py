@@ -4,6 +4,8 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
+# the folders of a dataset, each file named after its picture; the last two are optional
+PARTS = ("images", "masks", "boxes", "weights")
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
 

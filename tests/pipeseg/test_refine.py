@@ -91,6 +91,12 @@ def test_the_hybrid_holds_refined_boxes_and_hand_masks(workshop, teacher):
         values |= set(np.unique(mask[part]))
     assert not found["p019.png"].any()
     assert values - {0} == {round(255 * 0.3), 255}
+    for sample in DatasetFolder.open(datasets / "tiny_deposition_H1").samples:
+        assert sample.weight is None and (sample.boxes is None) == (sample.name in names(HAND))
+        if sample.boxes is not None:
+            boxed = read_mask(sample.boxes)
+            drawn = inside[: boxed.shape[0], : boxed.shape[1]] & (sample.name != "p019.png")
+            assert np.array_equal(boxed, np.where(drawn, 255, 0))
     for suffix, target in (("BASELINE", "tiny_deposition_H1"), ("BASELINE_VAL", "tiny_deposition_H1_VAL")):
         for file in (datasets / f"tiny_deposition_{suffix}" / "masks").iterdir():
             assert (datasets / target / "masks" / file.name).read_bytes() == file.read_bytes()
