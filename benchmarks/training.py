@@ -123,7 +123,7 @@ def loop_seconds(trainer: Any, batches: Iterable[Any], steps: int) -> float:
 def bare_seconds(trainer: Any, batch: Any, steps: int) -> float:
     """Seconds a step of nothing but forward, backward and optimizer, on tensors that are on the device already."""
     learner, hardware = trainer.learner, trainer.hardware
-    images, target = hardware.to_input(batch[0]), batch[1].to(hardware.device)
+    images, target = hardware.to_input(batch.images), batch.target.to(hardware.device)
     started = 0.0
     for index in range(WARM_UP + steps):
         if index == WARM_UP:
@@ -149,7 +149,7 @@ def steps(values: str, count: str) -> dict[str, Any]:
         trainer.step, trainer.steps_per_epoch = 0, WARM_UP + number
         found["data"].append(loop_seconds(trainer, trainer.batches(), number))
     fastest = {name: min(each) for name, each in found.items()}
-    return {**fastest, "pictures": len(batch[0]), "where": trainer.hardware.describe()}
+    return {**fastest, "pictures": len(batch.images), "where": trainer.hardware.describe()}
 
 
 def ours(values: str) -> dict[str, Any]:

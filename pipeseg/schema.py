@@ -90,6 +90,25 @@ class RefinerConfig(Section):
     args: dict[str, Any] = Field(default_factory=dict, description="arguments of the refiner")
 
 
+class BoxesConfig(Section):
+    """How pictures teach that nobody drew; see `pipeseg.training.boxes`."""
+
+    hand_share: float = Field(0.5, gt=0, lt=1, description="share of each batch that hand-drawn pictures have")
+    mean_teacher: float = Field(
+        0.0, ge=0, le=1, description="share of a target inside boxes that the averaged network takes over, e.g. 0.5"
+    )
+    ramp_up: float = Field(0.3, gt=0, le=1, description="share of the training until it has taken over that much")
+    strong_views: bool = Field(
+        True, description="beside a mean teacher, the network sees light and noise changed, its average does not"
+    )
+    projection: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="weight of: a row or column through a box holds some defect; e.g. 0.1",
+    )
+
+
 class _Experiment(Section):
     """Keys that every experiment has."""
 
@@ -182,6 +201,9 @@ class TrainConfig(_Experiment):
     )
     augment: bool = Field(True, description="random flips, shifts and light on training pictures")
     criterion: CriterionConfig = Field(default_factory=CriterionConfig)
+    boxes: BoxesConfig | None = Field(
+        None, description="train_dataset is a hybrid one, its boxes are constraints; null = its masks are labels"
+    )
     scoring_per_epoch: int = Field(1, ge=1, description="validations per epoch")
     save_by_metric: Annotated[
         Literal["iou", "dice", "precision", "recall", "specificity", "loss"], BeforeValidator(_metric)
@@ -191,9 +213,7 @@ class TrainConfig(_Experiment):
     )
     visualization_samples: int = Field(30, ge=0, description="prediction pictures kept from the test set")
     device: str = Field("auto", pattern=DEVICE, description="auto, cpu, cuda, cuda:N or mps")
-    precision: Precision = Field(
-        "auto", description="auto = bfloat16 where the device has it; float16 needs CUDA"
-    )
+    precision: Precision = Field("auto", description="auto = bfloat16 where the device has it; float16 needs CUDA")
     deterministic: bool = Field(True, description="ask for repeatable kernels; false = the fastest ones on CUDA")
     compile: bool = Field(
         False, description="torch.compile: a minute or two at the start, faster steps on CUDA, slower ones on a CPU"
@@ -233,6 +253,12 @@ class TrainConfig(_Experiment):
         for key in ("train_dataset", "validation_dataset", "evaluation_dataset"):
             if "{defect_class}" not in getattr(self, key):
                 raise ValueError(f"{key} must hold {{defect_class}}: each of defect_classes has its own set")
+        return self
+
+    @model_validator(mode="after")
+    def _teacher_is_an_average(self) -> "TrainConfig":
+        if self.boxes and self.boxes.mean_teacher and self.ema_decay is None:
+            raise ValueError("boxes.mean_teacher needs averaged weights; set ema_decay: 0.99, or boxes.mean_teacher: 0")
         return self
 
     @model_validator(mode="after")

@@ -169,6 +169,12 @@ def own_tiny(tmp_path: Path) -> Tiny:
     return make_tiny(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def module_tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    """An empty workshop that the tests of one file share."""
+    return make_tiny(tmp_path_factory.mktemp("module"))
+
+
 @pytest.fixture(scope="session")
 def trained(tiny_session: Tiny) -> Run:
     """One finished run that several tests look at."""

@@ -26,10 +26,10 @@ def predict(
     """
     model.eval()
     with torch.inference_mode():
-        for images, target, _ in scoring_loader(pictures, batch_size=batch_size):
+        for batch in scoring_loader(pictures, batch_size=batch_size):
             with hardware.autocast():
-                logits = model(hardware.to_input(images))
-            yield logits[:, channel : channel + 1].float(), target.to(hardware.device)
+                logits = model(hardware.to_input(batch.images))
+            yield logits[:, channel : channel + 1].float(), batch.target.to(hardware.device)
 
 
 def native_probability(logits: Tensor, height: int, width: int) -> Tensor:

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from pipeseg.data.loading import training_loader
+from pipeseg.data.loading import Batch, training_loader
 from pipeseg.errors import BadInput, RunFailed
 from pipeseg.registry import LOSSES, MODELS, build
 from pipeseg.run import Run
@@ -26,8 +26,6 @@ from pipeseg.training.threshold import DEFAULT_THRESHOLD
 
 # points of train/loss per epoch: the only moments when the loop waits for the device
 POINTS_PER_EPOCH = 20
-
-Batch = tuple[Tensor, Tensor, Tensor]
 
 
 def train(run: Run) -> None:
@@ -158,11 +156,11 @@ class Trainer:
         if self._due and self.scored < self.step:
             # the break came between a step and the end of its validation
             self._validate()
-        for images, target, channel in () if self._is_over() else loader:
+        for batch in () if self._is_over() else loader:
             run.obey(self.save_last)
             if time.monotonic() - self._saved > 60 * config.checkpoint_minutes:
                 self.save_last()
-            self.learner.learn(images, target, channel, learning_rate(config, self.step, self.total))
+            self.learner.learn(batch, learning_rate(config, self.step, self.total), self.step / self.total)
             self.step += 1
             if self.step % point_every == 0:
                 self._point()
@@ -174,7 +172,7 @@ class Trainer:
         self.seconds, self._began = self._spent(), time.monotonic()
 
     def batches(self) -> Iterable[Batch]:
-        """Return (images, target, channel) of every step that is left; see `Learner.learn`."""
+        """Return the batch of every step that is left."""
         config, device = self.config, self.hardware.device
         return training_loader(
             self.sets.train,
@@ -185,6 +183,7 @@ class Trainer:
             workers=default_workers(device) if config.num_workers is None else config.num_workers,
             pin=device.type == "cuda",
             start=self.step,
+            hand_share=config.boxes.hand_share if config.boxes else None,
         )
 
     def choose(self) -> None:

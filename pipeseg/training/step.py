@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pipeseg.data.loading import Batch
 from pipeseg.errors import RunFailed, first_line
 from pipeseg.schema import TrainConfig
+from pipeseg.training.boxes import BoxConstraints, own_channel, projection_loss
 from pipeseg.training.device import Hardware
 from pipeseg.training.memory import describe_memory, is_out_of_memory
 from pipeseg.training.optim import AveragedWeights, build_optimizer
@@ -35,6 +37,7 @@ class Learner:
         self.optimizer = build_optimizer(config, model)
         self.scaler = torch.amp.GradScaler(hardware.device.type, enabled=hardware.dtype == torch.float16)
         self.average = AveragedWeights(model, config.ema_decay) if config.ema_decay else None
+        self.boxes = BoxConstraints(config.boxes, self.scored_model) if config.boxes else None
         self.micro, self.shrunk = config.first_micro_batch, False
         self.loss_sum = torch.zeros((), device=hardware.device)
         self.batches = 0
@@ -47,14 +50,13 @@ class Learner:
         """The weights that are scored and kept as the best."""
         return self.average.model if self.average else self.model
 
-    def learn(self, images: Tensor, target: Tensor, channel: Tensor, rate: float) -> None:
+    def learn(self, batch: Batch, rate: float, done: float = 1.0) -> None:
         """Do one optimizer step; micro-batches add up to the gradient of the whole batch.
 
         Args:
-            images: uint8 (N, 3, H, W).
-            target: float32 (N, 1, H, W) in [0, 1].
-            channel: int64 (N,), the output of the network that has a truth in `target`; the others learn nothing.
+            batch: outputs of the network that `batch.channel` does not name learn nothing.
             rate: learning rate of this step.
+            done: share of the training that lies behind, in [0, 1]; what boxes teach grows with it.
 
         Raises:
             RunFailed: torch.compile does not work here, or memory ran out; with `batch_size: auto` or
@@ -65,14 +67,14 @@ class Learner:
         while True:
             self.optimizer.zero_grad(set_to_none=True)
             try:
-                loss = self._backward(images, target, channel)
+                loss = self._backward(batch, done)
                 break
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     self._blame_compiler(error)
                     raise
             # out of the handler: until its end the error holds on to the step's tensors
-            self._shrink(len(images))
+            self._shrink(len(batch.images))
         if self.config.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
@@ -83,20 +85,24 @@ class Learner:
         self.loss_sum += loss
         self.batches += 1
 
-    def _backward(self, images: Tensor, target: Tensor, channel: Tensor) -> Tensor:
+    def _backward(self, batch: Batch, done: float) -> Tensor:
         """Leave the gradient of the batch in the weights and return its mean loss, detached."""
         total = torch.zeros_like(self.loss_sum)
         device = self.hardware.device
-        parts = (tensor.split(self.micro) for tensor in (images, target, channel))
-        for some_images, some_target, some_channel in zip(*parts, strict=True):
+        for some in batch.split(self.micro):
+            target = some.target.to(device, non_blocking=True)
+            weight = some.weight.to(device, non_blocking=True) if some.weight.numel() else None
+            images = self.hardware.to_input(some.images)
+            if self.boxes:
+                images, target, weight, reached = self.boxes.prepare(images, target, weight, some, self.hardware, done)
             with self.hardware.autocast():
-                logits = self._forward(self.hardware.to_input(some_images))
-            if logits.shape[1] > 1:
-                rows = torch.arange(len(logits), device=device)
-                logits = logits[rows, some_channel.to(device, non_blocking=True)][:, None]
-            loss = self.criterion(logits.float(), some_target.to(device, non_blocking=True))
+                logits = self._forward(images)
+            logits = own_channel(logits, some.channel).float()
+            loss = self.criterion(logits, target, weight)
+            if self.boxes and self.boxes.config.projection:
+                loss = loss + self.boxes.config.projection * projection_loss(logits, reached)
             # a loss is the mean over its pictures
-            loss = loss * (len(some_images) / len(images))
+            loss = loss * (len(some.images) / len(batch.images))
             self.scaler.scale(loss).backward()
             total += loss.detach()
         return total

@@ -19,7 +19,7 @@ def pictures(tiny_session):
 
 @pytest.mark.parametrize(("count", "batch", "steps"), [(9, 4, 9), (3, 8, 3), (7, 1, 14), (1, 5, 2)])
 def test_every_picture_comes_once_per_permutation(count, batch, steps):
-    order = DrawOrder(count, batch, steps, seed=5)
+    order = DrawOrder([(range(count), batch)], steps, seed=5)
     batches = list(order)
     assert len(order) == len(batches) == steps and {len(found) for found in batches} == {batch}
     indices = [index for found in batches for index, _ in found]
@@ -32,10 +32,13 @@ def test_every_picture_comes_once_per_permutation(count, batch, steps):
 
 
 def test_the_order_depends_on_the_seed_alone():
-    assert list(DrawOrder(20, 4, 30, 1)) == list(DrawOrder(20, 4, 30, 1))
-    assert list(DrawOrder(20, 4, 30, 1)) != list(DrawOrder(20, 4, 30, 2))
+    def order(steps, seed):
+        return DrawOrder([(range(20), 4)], steps, seed)
+
+    assert list(order(30, 1)) == list(order(30, 1))
+    assert list(order(30, 1)) != list(order(30, 2))
     # a longer run begins as a shorter one
-    assert list(DrawOrder(20, 4, 40, 1))[:30] == list(DrawOrder(20, 4, 30, 1))
+    assert list(order(40, 1))[:30] == list(order(30, 1))
 
 
 def test_augmentation_depends_on_seed_and_draw_alone():
@@ -77,14 +80,14 @@ def test_two_loader_processes_give_the_same_batches(pictures):
 
 
 def test_scoring_takes_every_picture_once_in_order(pictures):
-    images = torch.cat([images for images, _, _ in scoring_loader(pictures, batch_size=4)])
+    images = torch.cat([batch.images for batch in scoring_loader(pictures, batch_size=4)])
     assert len(images) == 9
     for index in range(9):
         assert np.array_equal(images[index].numpy().transpose(1, 2, 0), pictures.pair(index)[0])
 
 
 def test_masks_arrive_in_zero_to_one(pictures):
-    _, target, _ = next(iter(scoring_loader(pictures, batch_size=9)))
+    target = next(iter(scoring_loader(pictures, batch_size=9))).target
     assert target.shape == (9, 1, 64, 96) and target.dtype == torch.float32
     assert target.min() == 0 and target.max() == 1 and pictures.positives == 7
 

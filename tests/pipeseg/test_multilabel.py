@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from batches import drawn_batch
 from PIL import Image
 
 from experiments.mlflow_records import start_tags
@@ -95,7 +96,7 @@ def test_an_output_without_a_truth_learns_nothing(both):
     before = model.weight.detach().clone()
     learner = Learner(config, Hardware.choose("cpu", "float32"), model, BCELoss(), print)
     images = torch.randint(0, 255, (4, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
-    learner.learn(images, torch.ones(4, 1, 8, 8), torch.ones(4).long(), rate=0.1)
+    learner.learn(drawn_batch(images, torch.ones(4, 1, 8, 8), channel=1), rate=0.1)
     changed = (model.weight.detach() != before).flatten(1).any(1)
     assert changed.tolist() == [False, True]
 

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from batches import drawn_batch
 from torch import nn
 
 from pipeseg.config import ConfigError, check_config
@@ -118,7 +119,7 @@ def test_micro_batches_give_the_gradient_of_the_batch(tiny):
         hardware, criterion = Hardware.choose("cpu", "float32"), build_loss(run.config.criterion)
         learner = Learner(run.config, hardware, model, criterion, run.warn)
         images = torch.randint(0, 255, (4, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
-        learner.learn(images, (images[:, :1] > 127).float(), torch.zeros(4).long(), rate=0.5)
+        learner.learn(drawn_batch(images, (images[:, :1] > 127).float()), rate=0.5)
         weights.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
     assert torch.allclose(weights[0], weights[1], atol=1e-6) and torch.allclose(weights[0], weights[2], atol=1e-6)
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from batches import drawn_batch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pipeseg.registry import LOSSES, build
@@ -36,14 +37,14 @@ def make_learner(tiny, **changes):
 
 def batch():
     images = torch.randint(0, 255, (4, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
-    return images, (images[:, :1] > 127).float(), torch.zeros(4).long()
+    return drawn_batch(images, (images[:, :1] > 127).float())
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_no_step_waits_for_the_device(tiny, loss):
     learner = make_learner(tiny, criterion={"name": loss, "args": {}}, ema_decay=0.9, clip_norm=1.0, micro_batch=2)
     with Heard() as heard:
-        learner.learn(*batch(), rate=0.1)
+        learner.learn(batch(), rate=0.1)
     assert heard.asked == []
     with Heard() as heard:
         assert learner.take_loss() > 0
@@ -55,9 +56,9 @@ def test_the_loss_since_the_last_point_is_a_mean_of_batches(tiny):
     assert learner.take_loss() is None
     losses = []
     for _ in range(3):
-        learner.learn(*batch(), rate=0.1)
+        learner.learn(batch(), rate=0.1)
         losses.append(learner.take_loss())
     again = make_learner(tiny)
     for _ in range(3):
-        again.learn(*batch(), rate=0.1)
+        again.learn(batch(), rate=0.1)
     assert again.take_loss() == pytest.approx(sum(losses) / 3) and again.take_loss() is None
