@@ -64,8 +64,8 @@ def count_logits(logits: np.ndarray) -> np.ndarray:
 def calibrate(counts: np.ndarray, hand: HandFills, cut: float, *, leave_false_out: bool) -> tuple[Calibration, float]:
     """Return the calibration, and the mean fill of the boxes under it.
 
-    The mean is taken over boxes, not pixels, on both sides. A box that is taken for false is no part of it; which ones
-    are depends on the shift, so that it is found twice.
+    The mean is taken over boxes, not pixels, on both sides; a box that is taken for false under a shift is no part of
+    the mean under that shift. Of several shifts that reach the fill, the largest is taken: it believes the most boxes.
 
     Args:
         counts: int32 (boxes, 1024), see `count_logits`; at least one box.
@@ -78,13 +78,12 @@ def calibrate(counts: np.ndarray, hand: HandFills, cut: float, *, leave_false_ou
     start = float(np.log(cut / (1 - cut)))
     allowed = np.flatnonzero(np.abs(EDGES - start) <= LARGEST_SHIFT)
     lowest = hand.lowest if leave_false_out else 0.0
-    edge = int(np.abs(EDGES - start).argmin())
-    for _ in range(2):
-        believed = reached[:, edge] >= lowest
-        if not believed.any():
-            break
-        means = reached[believed].mean(0)
-        edge = int(allowed[np.abs(means[allowed] - hand.mean).argmin()])
-    believed = reached[:, edge] >= lowest
-    fill = float(reached[believed, edge].mean()) if believed.any() else float("nan")
-    return Calibration(start - float(EDGES[edge]), lowest), fill
+    reached = reached[:, allowed]
+    believed = reached >= lowest
+    means = (reached * believed).sum(0) / np.maximum(1, believed.sum(0))
+    # from the lowest threshold, where all is filled, upwards
+    below = means <= hand.mean
+    place = int(below.argmax()) if below.any() else len(means) - 1
+    if place and abs(means[place - 1] - hand.mean) < abs(means[place] - hand.mean):
+        place -= 1
+    return Calibration(start - float(EDGES[allowed[place]]), lowest), float(means[place])

@@ -95,13 +95,12 @@ class EnsembleRefiner(Refiner):
     def _settle(
         decision: str, picture: BoxPicture, verdicts: tuple[Verdict, ...], target: np.ndarray, weight: np.ndarray
     ) -> None:
-        """Overwrite the boxes of a decision, but where a box that was kept lies over them."""
+        """Overwrite the boxes of a decision."""
         chosen, others = np.zeros_like(picture.inside), np.zeros_like(picture.inside)
         for place, verdict in zip(picture.places, verdicts, strict=True):
             (chosen if verdict.decision == decision else others)[place] = True
-        # of two boxes over a pixel, the one that is believed speaks
-        pixels = chosen & picture.inside & ~(others if decision == "ignored" else False)
         if decision == "ignored":
-            weight[pixels] = 0
+            # of two boxes over a pixel, the one that is believed speaks
+            weight[chosen & picture.inside & ~others] = 0
         else:
-            target[pixels] = weight[pixels] = FULL
+            target[chosen & picture.inside] = weight[chosen & picture.inside] = FULL
