@@ -34,12 +34,15 @@ class DatasetWriter:
         mask: np.ndarray | Path,
         boxes: np.ndarray | Path | None = None,
         weight: np.ndarray | Path | None = None,
+        *,
+        level: int = 6,
     ) -> Path:
         """Add a picture (hard-linked where the disk can, else copied) and its mask (uint8 (H, W), or a PNG file).
 
         Args:
             boxes: filled boxes, 0 or 255, of a picture that nobody labelled by hand (all 0: it has no box).
             weight: how far each pixel's target counts in the loss, 255 = fully; None means 255 everywhere.
+            level: see `write_png`.
 
         Returns the mask's file, which lies there until the dataset is put in its place.
 
@@ -62,7 +65,7 @@ class DatasetWriter:
             if isinstance(content, Path):
                 link_or_copy(content, file)
             else:
-                write_png(file, content)
+                write_png(file, content, level)
         return target
 
     def describe(self, **facts: Any) -> None:
