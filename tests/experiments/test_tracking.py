@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from experiments.__main__ import main
-from experiments.tracking import TrackingReader, read_scores
+from experiments.tracking import TrackingReader, read_scores, read_table
 from experiments.uploader import upload
 from pipeseg.errors import BadInput
 from pipeseg.settings import ROOT
@@ -96,8 +96,8 @@ def test_reads_finished_runs_with_their_tags(study: str) -> None:
 def test_compare_prints_the_table_and_its_notes(compare: Callable[..., Done], study: str) -> None:
     done = compare(study)
     assert done.returncode == 0, done.stderr
-    [line] = [line for line in done.stdout.splitlines() if line.startswith("crack")]
-    assert "▲" in line and line.rstrip().endswith("better")
+    line, power = [line for line in done.stdout.splitlines() if line.startswith("crack")]
+    assert "▲" in line and line.rstrip().endswith("better") and ">99 %" in power
     assert "rust: no finished final run yet" in done.stderr and "\x1b" not in done.stdout
 
 
@@ -170,4 +170,5 @@ def test_the_command_is_cheap_to_import() -> None:
 @pytest.mark.parametrize("text", ["", "file,iou\n", "file,dice\na.png,0.5\n", "file,iou\na.png,half\n", "\x00\x01"])
 def test_a_table_that_cannot_be_read_counts_as_missing(tmp_path: Path, text: str) -> None:
     (tmp_path / "per_image.csv").write_text(text)
-    assert read_scores(tmp_path / "per_image.csv", "iou") is None
+    table = read_table(tmp_path / "per_image.csv")
+    assert not table or read_scores(table, "iou") is None
