@@ -25,6 +25,8 @@ class Scored:
     """The scores of one class on the images that count in every run of its arms.
 
     Attributes:
+        row: of the class, without numbers.
+        files: of the images.
         arms: stages, `baseline` and `final` first.
         values: float64 (images, arms), averaged over seeds.
         groups: duplicate group of each image.
@@ -32,6 +34,7 @@ class Scored:
     """
 
     row: Comparison
+    files: tuple[str, ...]
     arms: tuple[str, ...]
     values: np.ndarray
     groups: tuple[str, ...]
@@ -59,7 +62,7 @@ def compare(
     """
     rows, measured, notes = [], [], []
     for pairing in pairings:
-        scored, row, remarks = _read(pairing, scores, metric)
+        scored, row, remarks = read_pairing(pairing, scores, metric)
         if scored:
             measured.append(scored)
             row = _measure([scored], scored.row, draws)
@@ -72,7 +75,7 @@ def compare(
     return judged, notes + weaknesses(judged)
 
 
-def _read(pairing: Pairing, scores: Scores, metric: str) -> tuple[Scored | None, Comparison | None, list[str]]:
+def read_pairing(pairing: Pairing, scores: Scores, metric: str) -> tuple[Scored | None, Comparison | None, list[str]]:
     """Fetch the scores of a pairing; where some are missing, return a row of the means that MLflow knows."""
     notes: list[str] = []
     tables = {stage: _fetch(stage, runs, scores, metric, notes) for stage, runs in pairing.arms.items()}
@@ -98,6 +101,7 @@ def _read(pairing: Pairing, scores: Scores, metric: str) -> tuple[Scored | None,
     groups = {score.file: score.group for score in next(iter(first.values()))}
     scored = Scored(
         row=_row(pairing, metric),
+        files=tuple(files),
         arms=tuple(sides),
         values=np.array([[column[file] for column in sides.values()] for file in files]),
         groups=tuple(groups[file] for file in files),
@@ -164,7 +168,8 @@ def _measure(parts: Sequence[Scored], row: Comparison, draws: int) -> Comparison
         n_images=len(pairs),
         n_groups=data.size,
         se=result.se,
-        paired_sd=float(pairs.std(ddof=1)) if len(pairs) > 1 else None,
+        # classes spread differently: their images together have no one spread
+        paired_sd=float(pairs.std(ddof=1)) if len(pairs) > 1 and len(parts) == 1 else None,
         seed_sd_baseline=spread["baseline"],
         seed_sd_final=spread["final"],
         seed_sd_difference=_over_seeds(changes),

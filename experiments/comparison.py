@@ -95,7 +95,7 @@ class Comparison:
         kind: `class` or `mean`; a row of kind `mean` stands for `classes` classes.
         n_groups: duplicate groups of those images: the units that are drawn and flipped.
         se: standard error of the paired difference over groups.
-        paired_sd: standard deviation of the difference from image to image.
+        paired_sd: standard deviation of the difference from image to image; None for a mean over classes.
         detectable: the smallest difference that would have been found with 80 % power, see `statistics.detectable`.
         power: chance that a true gain of `PLANNED_GAIN` would have been found.
         seed_sd_baseline, seed_sd_final, seed_sd_difference: standard deviation over seeds; None with fewer than two.

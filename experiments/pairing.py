@@ -116,6 +116,9 @@ def _held_against(
     same = [run for run in runs if run.stage == stage and same_test(run, compared[0])]
     fitting = [run for run in same if run.recipe_any_steps in known]
     if same and not fitting:
+        # one from before these were trained belongs to others
+        if same[0].ended < min(run.ended for run in compared):
+            return (), None
         return (), f"{same[0].run_id} ({stage}) was trained with other settings than baseline and final; left out"
     # its length may differ a little from seed to seed: the steps of the others are added up
     return tuple(_one_a_seed(run for run in fitting if run.recipe_any_steps == fitting[0].recipe_any_steps)), None

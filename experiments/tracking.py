@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.mlflow_records import NOT_RECIPE, key_of
-from experiments.mlflow_store import StoreUnreachable, open_client, reason, sqlite_file, store_call
+from experiments.mlflow_store import StoreUnreachable, open_client, sqlite_file, store_call
 from pipeseg.errors import BadInput, did_you_mean
 
 PER_IMAGE = "per_image.csv"
@@ -154,18 +154,14 @@ class TrackingReader:
             with store_call(self.uri):
                 try:
                     return Path(self.client.download_artifacts(run.mlflow_run_id, name, folder))
-                except (OSError, MlflowException) as error:
-                    if _is_missing(error):
+                except (OSError, MlflowException):
+                    # the stores say a missing file and a broken line in the same words: ask for the list
+                    listed = self.client.list_artifacts(run.mlflow_run_id, name.rpartition("/")[0])
+                    if name not in {found.path for found in listed}:
                         return None
                     raise
         except StoreUnreachable as error:
             raise StoreUnreachable(f"{run.run_id}: {name} cannot be fetched: {error}") from error
-
-
-def _is_missing(error: Exception) -> bool:
-    text = reason(error)
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    return status == 404 or isinstance(error, FileNotFoundError) or "No such" in text or "404" in text
 
 
 def read_table(path: Path) -> list[dict[str, str]] | None:
