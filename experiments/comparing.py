@@ -31,6 +31,7 @@ class Scored:
         values: float64 (images, arms), averaged over seeds.
         groups: duplicate group of each image.
         by_seed: arm -> seed -> mean over the images.
+        runs: arm -> run ids.
     """
 
     row: Comparison
@@ -39,6 +40,7 @@ class Scored:
     values: np.ndarray
     groups: tuple[str, ...]
     by_seed: Mapping[str, Mapping[int, float]]
+    runs: Mapping[str, tuple[str, ...]]
 
 
 def compare(
@@ -106,6 +108,7 @@ def read_pairing(pairing: Pairing, scores: Scores, metric: str) -> tuple[Scored 
         values=np.array([[column[file] for column in sides.values()] for file in files]),
         groups=tuple(groups[file] for file in files),
         by_seed={stage: _seed_means(found, files) for stage, found in seeds.items()},
+        runs={stage: tuple(run.run_id for run in runs) for stage, runs in pairing.arms.items()},
     )
     return scored, None, notes
 
@@ -190,8 +193,7 @@ def _measure(parts: Sequence[Scored], row: Comparison, draws: int) -> Comparison
 
 
 def _runs_of(parts: Sequence[Scored], arm: str) -> tuple[str, ...]:
-    known = {"equal_budget": lambda row: row.equal_budget, "full_masks": lambda row: row.full_masks}[arm]
-    return tuple(dict.fromkeys(run for part in parts for run in known(part.row).runs))
+    return tuple(dict.fromkeys(run for part in parts for run in part.runs[arm]))
 
 
 def _over_seeds(parts: Sequence[Mapping[int, float]]) -> float | None:
@@ -224,25 +226,21 @@ def _shares(data: statistics.Clustered, place: Mapping[str, int], draws: int) ->
     return reached, share(lambda each: each[final] - each[base], lambda each: each[full] - each[base])
 
 
-def _row(pairing: Pairing, metric: str) -> Comparison:
-    """Return the row of a pairing without any number."""
-    held = {stage: tuple(run.run_id for run in runs) for stage, runs in pairing.arms.items()}
-    nothing = (math.nan, math.nan, None, None, None)
+def _row(pairing: Pairing, metric: str, baseline: float = math.nan, final: float = math.nan) -> Comparison:
+    """Return the row of a pairing, with the means alone."""
     return Comparison(
         defect_class=pairing.defect_class,
-        baseline=math.nan,
-        final=math.nan,
+        baseline=baseline,
+        final=final,
         ci_low=None,
         ci_high=None,
         p_value=None,
         n_images=None,
         seeds=tuple(sorted({run.seed for run in pairing.runs})),
-        baseline_runs=held["baseline"],
-        final_runs=held["final"],
+        baseline_runs=tuple(run.run_id for run in pairing.baselines),
+        final_runs=tuple(run.run_id for run in pairing.finals),
         class_label=next((run.class_label for run in pairing.finals + pairing.baselines if run.class_label), None),
         metric=metric,
-        equal_budget=EqualBudget(*nothing, held["equal_budget"]) if "equal_budget" in held else None,
-        full_masks=FullMasks(math.nan, None, None, held["full_masks"]) if "full_masks" in held else None,
     )
 
 
@@ -256,8 +254,6 @@ def _mean_row(rows: Sequence[Comparison]) -> Comparison:
         seeds=tuple(sorted({seed for row in rows for seed in row.seeds})),
         baseline_runs=tuple(dict.fromkeys(run for row in rows for run in row.baseline_runs)),
         final_runs=tuple(dict.fromkeys(run for row in rows for run in row.final_runs)),
-        equal_budget=None,
-        full_masks=None,
     )
 
 
@@ -267,7 +263,7 @@ def _from_means(pairing: Pairing, metric: str, notes: list[str]) -> Comparison |
     if not (math.isfinite(first) and math.isfinite(second)):
         notes.append(f"MLflow holds no test/{metric} of both sides either; no row")
         return None
-    return replace(_row(pairing, metric), baseline=first, final=second, equal_budget=None, full_masks=None)
+    return _row(pairing, metric, first, second)
 
 
 def _chosen(pairing: Pairing, metric: str, summaries: Summaries, notes: list[str]) -> dict[str, Checkpoints | None]:

@@ -72,7 +72,7 @@ def cells(row: dict[str, Any], shown: tuple[Column, ...] = COLUMNS) -> tuple[str
     p, images, visible = (_number(row.get(key)) for key in ("p_value", "n_images", "detectable"))
     extra = {EQUAL_BUDGET: _over_equal_budget, FULL_MASKS: _of_full_masks}
     return (
-        f"[b]{escape(row.get('class'))}[/b]" + (f" {escape(label)}" if label else ""),
+        f"[b]{escape(_name(row))}[/b]" + (f" {escape(label)}" if label else ""),
         score(_number(row.get("baseline"))),
         score(_number(row.get("final"))),
         change(points, style),
@@ -84,6 +84,10 @@ def cells(row: dict[str, Any], shown: tuple[Column, ...] = COLUMNS) -> tuple[str
         "–" if visible is None else f"{100 * visible:.1f}",
         *(extra[column](row) for column in shown if column in extra),
     )
+
+
+def _name(row: dict[str, Any]) -> str:
+    return f"mean of {row.get('classes')}" if row.get("kind") == "mean" else str(row.get("class"))
 
 
 def _over_equal_budget(row: dict[str, Any]) -> str:

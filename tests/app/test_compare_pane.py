@@ -59,6 +59,8 @@ def test_the_arms_have_columns_where_they_are() -> None:
     plain = json.loads(json.dumps(row.row()))
     assert [column.title for column in columns([plain])][-1] == "visible, pp" and cells(plain)[-1] == "3.1"
     over = EqualBudget(0.58, 0.02, -0.01, 0.05, 0.3, ("e",))
+    mean = json.loads(json.dumps(replace(row, kind="mean", classes=3).row()))
+    assert Content.from_markup(cells(mean)[0]).plain == "mean of 3"
     held = replace(row, equal_budget=over, full_masks=FullMasks(0.65, Share(0.92, 0.8, 1.0), None, ("u",)))
     rows = [plain, json.loads(json.dumps(held.row()))]
     shown = columns(rows)
