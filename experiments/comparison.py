@@ -86,11 +86,11 @@ class Comparison:
     Attributes:
         baseline, final: mean per-image metric over the same images, in [0, 1]; each image averaged over seeds first.
         ci_low, ci_high: 95 % cluster-bootstrap interval of the paired difference; None without per-image results.
-        p_value: two-sided sign-flip p by duplicate group, not corrected for the number of rows.
+        p_value: two-sided sign-flip p by duplicate group, not corrected for the number of verdicts.
         n_images: images where the metric is not empty in any run of either side; None without per-image results.
         seeds: seeds of either side, ascending.
         baseline_runs, final_runs: run ids.
-        verdict: `better` or `worse` where the interval excludes zero and p, corrected over the table's rows (Holm),
+        verdict: `better` or `worse` where the interval excludes zero and p, corrected over the table's verdicts (Holm),
             is below 0.05.
         kind: `class` or `mean`; a row of kind `mean` stands for `classes` classes.
         n_groups: duplicate groups of those images: the units that are drawn and flipped.
@@ -211,14 +211,15 @@ def judge(rows: Sequence[Comparison]) -> list[Comparison]:
     """Set the verdicts of the table of one metric: an interval that touches zero is no evidence, nor is one good row
     among many.
 
-    Baseline against final is one question, asked in every row, the mean over classes included: where nothing has
-    changed, at least 95 of 100 tables say so in all their rows. The equal budget is a second question, judged alike.
+    All verdicts of the table are corrected together, those of the mean over classes and of the equal budget included:
+    where nothing has changed, 95 of 100 tables say so everywhere.
     """
     from experiments.statistics import detectable, power
 
-    tests = sum(row.p_value is not None for row in rows)
-    judged = []
-    for row, verdict in zip(rows, _verdicts(rows, [row.metric for row in rows]), strict=True):
+    held = [row.equal_budget for row in rows]
+    tests, judged = count_tests(rows), []
+    verdicts = _verdicts([*rows, *held], [row.metric for row in rows] * 2)
+    for row, verdict in zip(rows, verdicts, strict=False):
         seen = {}
         if row.se is not None and row.n_groups:
             seen = {
@@ -226,11 +227,16 @@ def judge(rows: Sequence[Comparison]) -> list[Comparison]:
                 "power": power(PLANNED_GAIN, row.se, row.n_groups, tests),
             }
         judged.append(replace(row, verdict=verdict, **seen))
-    held = [row.equal_budget for row in judged]
-    for index, verdict in enumerate(_verdicts(held, [row.metric for row in judged])):
-        if arm := held[index]:
+    for index, (arm, verdict) in enumerate(zip(held, verdicts[len(rows) :], strict=True)):
+        if arm:
             judged[index] = replace(judged[index], equal_budget=replace(arm, verdict=verdict))
     return judged
+
+
+def count_tests(rows: Sequence[Comparison]) -> int:
+    """Return how many verdicts a table of one metric gives."""
+    tested = [*rows, *(row.equal_budget for row in rows)]
+    return sum(each is not None and each.p_value is not None for each in tested)
 
 
 def _verdicts(rows: Sequence[Comparison | EqualBudget | None], metrics: Sequence[str]) -> list[Verdict]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from experiments import statistics
-from experiments.comparison import Comparison, Verdict
+from experiments.comparison import Comparison, Verdict, count_tests
 from experiments.pairing import Pairing
 
 # budgets within 5 % count as equal
@@ -41,7 +41,7 @@ def _longer(steps: Mapping[str, float], other: str) -> list[str]:
 
 def weaknesses(rows: Sequence[Comparison]) -> list[str]:
     """Tell what the judged rows cannot prove, whatever their numbers look like."""
-    notes, tests = [], sum(row.p_value is not None for row in rows)
+    notes, tests = [], count_tests(rows)
     for row in rows:
         if row.n_groups is None:
             continue
@@ -53,8 +53,8 @@ def weaknesses(rows: Sequence[Comparison]) -> list[str]:
             )
         elif row.n_groups < (fewest := statistics.fewest_groups(tests)):
             notes.append(
-                f"{row.defect_class}: {row.n_groups} groups of test images are too few to stand out among {tests} rows;"
-                f" {fewest} are enough"
+                f"{row.defect_class}: {row.n_groups} groups of test images are too few to stand out among {tests}"
+                f" verdicts; {fewest} are enough"
             )
         sd, seeds = row.seed_sd_difference, len(row.seeds)
         if row.verdict != Verdict.NO_EVIDENCE and sd is not None and abs(row.increase) < 2 * sd / math.sqrt(seeds):

@@ -15,8 +15,6 @@ DRAWS = 10_000
 LEVEL = 0.95
 SIGNIFICANCE = 0.05
 POWER = 0.8
-# up to here all 2**groups sign patterns are counted, beyond they are drawn
-EXACT_GROUPS = 13
 # numbers in one block of drawn weights or signs: 16 MB
 _BLOCK = 1 << 21
 
@@ -110,7 +108,7 @@ def paired_difference(
     Args:
         baseline, final: score of each image, shape (images,), finite.
         groups: group of each image, shape (images,): images of one group are drawn and flipped together.
-        draws: bootstrap draws, and sign patterns where they are not enumerated.
+        draws: bootstrap draws, and about as many sign patterns.
         seed: of the draws; the same input and seed give the same numbers.
 
     Raises:
@@ -153,8 +151,8 @@ def resampled(data: Clustered, *, draws: int = DRAWS, seed: int = 0) -> np.ndarr
     size, classes, arms = data.totals.shape
     together = np.concatenate([data.totals.reshape(size, -1), data.counts], 1)
     found = []
-    for rows, block in _blocks(draws, size):
-        sums = _weights(rows, size, seed, block) @ together
+    for start, rows in _blocks(draws, size):
+        sums = _weights(start, rows, size, seed) @ together
         counts = sums[:, classes * arms :]
         kept = (counts > 0.5).all(1)
         found.append((sums[kept, : classes * arms].reshape(-1, classes, arms) / counts[kept, :, None]).mean(1))
@@ -179,22 +177,23 @@ def interval(values: np.ndarray, groups: int, level: float = LEVEL) -> tuple[flo
 def sign_flip(sums: np.ndarray, *, draws: int = DRAWS, seed: int = 0) -> float:
     """Return the two-sided p of the mean under swaps of the two models, one swap per group.
 
-    Exact (all sign patterns) up to `EXACT_GROUPS` groups, else by random patterns, the observed one counted as drawn
-    (Phipson & Smyth, Permutation p-values should never be zero, 2010).
+    All sign patterns are counted where there are no more than `draws`, rounded up to a power of two; beyond, a random
+    subgroup of that many. A subgroup, not a random set: the same patterns serve every table, and the p-value of a
+    fixed set is only valid when swapping by any of its members gives the set again.
+
+    Source: Hemerik & Goeman, Exact testing with random permutations, 2018, section 3.
 
     Args:
         sums: sum of the differences of each group, shape (groups,).
     """
     # sums that differ by rounding alone count as equal
     observed = abs(sums.sum()) - 1e-12 * np.abs(sums).sum()
-    if sums.size <= EXACT_GROUPS:
-        bits = (np.arange(2**sums.size)[:, None] >> np.arange(sums.size)) & 1
-        return float(np.mean(np.abs((1 - 2 * bits) @ sums) >= observed))
+    bits = min(sums.size, math.ceil(math.log2(draws)))
     extreme = sum(
-        int((np.abs(_signs(rows, sums.size, seed, block) @ sums) >= observed).sum())
-        for rows, block in _blocks(draws, sums.size)
+        int((np.abs(_signs(start, rows, sums.size, bits, seed) @ sums) >= observed).sum())
+        for start, rows in _blocks(2**bits, sums.size)
     )
-    return (extreme + 1) / (draws + 1)
+    return extreme / 2**bits
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -215,11 +214,11 @@ def detectable(se: float, groups: int, tests: int = 1) -> float | None:
     """Return the smallest difference that would be found with 80 % power, in the unit of `se`.
 
     (t(1 - 0.05 / (2 tests)) + t(0.8)) * se with groups - 1 degrees of freedom: 2.8 se for one test on many groups.
-    The first step of Holm's procedure asks that much of a row that is alone; more rows that gain are found more easily.
+    The first step of Holm's procedure asks that much of a gain that is alone; several are found more easily.
 
     Args:
         se: standard error of the difference.
-        tests: rows of the table that are tested together.
+        tests: verdicts of the table, which are tested together.
 
     Returns:
         None where so few groups can reach no p that small, or where the sides do not differ on any picture.
@@ -249,21 +248,29 @@ def _quantile(groups: int, level: float) -> float:
 
 
 def _blocks(draws: int, groups: int) -> list[tuple[int, int]]:
-    """Cut `draws` into (rows, number of the block) so that a block of (rows, groups) numbers stays small."""
+    """Cut `draws` into (start, rows) so that a block of (rows, groups) numbers stays small."""
     size = max(1, _BLOCK // groups)
-    return [(min(size, draws - start), number) for number, start in enumerate(range(0, draws, size))]
+    return [(start, min(size, draws - start)) for start in range(0, draws, size)]
 
 
 # the same draws serve every row, arm and metric of a table whose test sets are of one size
 @lru_cache(maxsize=2)
-def _weights(rows: int, groups: int, seed: int, block: int) -> np.ndarray:
+def _weights(start: int, rows: int, groups: int, seed: int) -> np.ndarray:
     """Return how often each group was drawn, float64 (rows, groups)."""
-    drawn = np.random.default_rng([seed, 1, block]).integers(0, groups, (rows, groups))
+    drawn = np.random.default_rng([seed, 1, start]).integers(0, groups, (rows, groups))
     drawn += np.arange(rows)[:, None] * groups
     return np.bincount(drawn.ravel(), minlength=rows * groups).reshape(rows, groups).astype(float)
 
 
 @lru_cache(maxsize=2)
-def _signs(rows: int, groups: int, seed: int, block: int) -> np.ndarray:
-    """Return random signs, float64 (rows, groups)."""
-    return np.random.default_rng([seed, 2, block]).integers(0, 2, (rows, groups), dtype=np.int8) * 2.0 - 1
+def _signs(start: int, rows: int, groups: int, bits: int, seed: int) -> np.ndarray:
+    """Return sign patterns `start` ... of a group of 2**bits, +1 or -1, float64 (rows, groups).
+
+    Pattern j swaps a group where j and the group's code have an odd number of bits in common: patterns j and k after
+    one another are pattern j ^ k.
+    """
+    codes = 1 << np.arange(groups)
+    if groups > bits:
+        codes = 1 + np.random.default_rng([seed, 2]).choice(2**bits - 1, groups, replace=groups >= 2**bits)
+    common = np.arange(start, start + rows)[:, None] & codes
+    return 1.0 - 2.0 * (np.bitwise_count(common) & 1)

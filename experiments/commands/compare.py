@@ -49,7 +49,7 @@ def compare(
     """Compare baseline and final runs from MLflow, per class, with interval and p-value.
 
     "visible" is the smallest difference that would have been found with 80 % power: (t(1 - 0.05/2m) + t(0.8)) * se,
-    m = rows tested together, groups - 1 degrees of freedom; 2.8 * se for one row on many groups.
+    m = verdicts of the table, groups - 1 degrees of freedom; 2.8 * se for one verdict on many groups.
     """
     from experiments.comparison import METRICS
     from experiments.tables import render
