@@ -108,7 +108,7 @@ def comparable(runs: "Iterable[RunView]") -> frozenset[str]:
     return frozenset(
         run.run_id
         for run in runs
-        if run.stage in ("baseline", "final")
+        if run.stage in ("baseline", "final", "equal_budget", "full_masks")
         and run.status == "finished"
         and run.info.get("upload") not in ("pending", "uploading")
     )

@@ -1,21 +1,15 @@
-"""Baseline against final, class by class, on the same test images: what the paired runs prove."""
+"""One row of the comparison: what was measured of a class, or of the mean over classes, and what that proves."""
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from experiments.mlflow_store import StoreUnreachable
-from experiments.pairing import Pairing
-from experiments.tracking import ImageScore, TrackedRun
-
-METRICS = ("iou", "dice", "precision", "recall")
+METRICS = ("iou", "dice", "precision", "recall", "specificity", "false_alarms")
+LOWER_IS_BETTER = ("false_alarms",)
 SIGNIFICANCE = 0.05
-# budgets within 5 % count as equal
-STEPS_TOLERANCE = 0.05
-
-Scores = Callable[[TrackedRun], list[ImageScore] | None]
+# the gain for which the table tells the chance of finding it
+PLANNED_GAIN = 0.05
 
 
 class Verdict(StrEnum):
@@ -25,18 +19,86 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class EqualBudget:
+    """The final against hand masks alone, trained for as long: is it the masks, or the longer training?
+
+    Attributes:
+        value: mean per-image metric of the equal-budget runs.
+        difference: final minus `value`; `ci_low` ... `verdict` are about it, as in `Comparison`.
+    """
+
+    value: float
+    difference: float
+    ci_low: float | None
+    ci_high: float | None
+    p_value: float | None
+    runs: tuple[str, ...]
+    verdict: Verdict = Verdict.NO_EVIDENCE
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share with its 95 % cluster-bootstrap interval; 1 is all of it."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class FullMasks:
+    """What the same training reaches with the true masks of every picture.
+
+    Attributes:
+        reached: final / full; None where nothing is reached with full masks either.
+        closed: (final - baseline) / (full - baseline); None where that gap is not clearly above zero.
+    """
+
+    value: float
+    reached: Share | None
+    closed: Share | None
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """What was chosen on val, by seed.
+
+    Attributes:
+        metric: by which it was chosen, e.g. `val/iou`.
+        epochs: of the best checkpoint.
+        best, last: mean over seeds of `metric` there and at the last validation.
+        test_last: mean over seeds of the table's metric on the test set, at the last checkpoint; None where no
+            training scored that.
+    """
+
+    metric: str
+    epochs: tuple[int, ...]
+    best: float
+    last: float | None
+    test_last: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
-    """Baseline against final for one defect class.
+    """Baseline against final for one defect class, or for the mean over classes.
 
     Attributes:
         baseline, final: mean per-image metric over the same images, in [0, 1]; each image averaged over seeds first.
         ci_low, ci_high: 95 % cluster-bootstrap interval of the paired difference; None without per-image results.
-        p_value: two-sided sign-flip p by duplicate group, not corrected for the number of classes.
+        p_value: two-sided sign-flip p by duplicate group, not corrected for the number of verdicts.
         n_images: images where the metric is not empty in any run of either side; None without per-image results.
         seeds: seeds of either side, ascending.
         baseline_runs, final_runs: run ids.
-        verdict: `better` or `worse` where the interval excludes zero and p, corrected over the table's classes (Holm),
+        verdict: `better` or `worse` where the interval excludes zero and p, corrected over the table's verdicts (Holm),
             is below 0.05.
+        kind: `class` or `mean`; a row of kind `mean` stands for `classes` classes.
+        n_groups: duplicate groups of those images: the units that are drawn and flipped.
+        se: standard error of the paired difference over groups.
+        paired_sd: standard deviation of the difference from image to image; None for a mean over classes.
+        detectable: the smallest difference that would have been found with 80 % power, see `statistics.detectable`.
+        power: chance that a true gain of `PLANNED_GAIN` would have been found.
+        seed_sd_baseline, seed_sd_final, seed_sd_difference: standard deviation over seeds; None with fewer than two.
     """
 
     defect_class: str
@@ -51,6 +113,21 @@ class Comparison:
     final_runs: tuple[str, ...]
     verdict: Verdict = Verdict.NO_EVIDENCE
     class_label: str | None = None
+    metric: str = "iou"
+    kind: str = "class"
+    classes: int = 1
+    n_groups: int | None = None
+    se: float | None = None
+    paired_sd: float | None = None
+    detectable: float | None = None
+    power: float | None = None
+    seed_sd_baseline: float | None = None
+    seed_sd_final: float | None = None
+    seed_sd_difference: float | None = None
+    equal_budget: EqualBudget | None = None
+    full_masks: FullMasks | None = None
+    chosen_baseline: Checkpoints | None = None
+    chosen_final: Checkpoints | None = None
 
     @property
     def increase(self) -> float:
@@ -62,7 +139,7 @@ class Comparison:
         return 100 * self.increase
 
     def row(self) -> dict[str, Any]:
-        """Return the row as plain values, in the order in which it is written."""
+        """Return the row as plain values, in the order in which it is written; None is what is not known."""
         return {
             "class": self.defect_class,
             "baseline": self.baseline,
@@ -78,128 +155,100 @@ class Comparison:
             "final_runs": list(self.final_runs),
             "verdict": str(self.verdict),
             "class_label": self.class_label,
+            "metric": self.metric,
+            "kind": self.kind,
+            "classes": self.classes,
+            "n_groups": self.n_groups,
+            "se": self.se,
+            "paired_sd": self.paired_sd,
+            "detectable": self.detectable,
+            "power_at_5pp": self.power,
+            "seed_sd_baseline": self.seed_sd_baseline,
+            "seed_sd_final": self.seed_sd_final,
+            "seed_sd_difference": self.seed_sd_difference,
+            **_equal_budget_row(self.equal_budget),
+            **_full_masks_row(self.full_masks),
+            **_chosen_row("baseline", self.chosen_baseline),
+            **_chosen_row("final", self.chosen_final),
         }
 
 
-def compare(pairings: Iterable[Pairing], scores: Scores, metric: str = "iou") -> tuple[list[Comparison], list[str]]:
-    """Compare each pairing on its test images.
+def _equal_budget_row(arm: EqualBudget | None) -> dict[str, Any]:
+    return {
+        "equal_budget": arm and arm.value,
+        "over_equal_budget": arm and arm.difference,
+        "over_equal_budget_ci_low": arm and arm.ci_low,
+        "over_equal_budget_ci_high": arm and arm.ci_high,
+        "over_equal_budget_p_value": arm and arm.p_value,
+        "over_equal_budget_verdict": arm and str(arm.verdict),
+        "equal_budget_runs": list(arm.runs) if arm else [],
+    }
 
-    Args:
-        scores: returns the per-image scores of a run, None where there are none; see `TrackingReader.per_image`.
-        metric: one of `METRICS`, the one that `scores` returns.
 
-    Returns:
-        One row a class, and notes on what weakens them.
-    """
-    rows, notes = [], []
-    for pairing in pairings:
-        row, remarks = _compare_one(pairing, scores, metric)
-        rows += [row] if row else []
-        notes += [f"{pairing.defect_class}: {remark}" for remark in [*remarks, *_budget(pairing)]]
-    single = [row.defect_class for row in rows if len(row.seeds) == 1]
-    if single:
-        notes.append(f"one seed only ({', '.join(single)}): another seed may move the difference as much as the images")
-    return judge(rows), notes
+def _full_masks_row(arm: FullMasks | None) -> dict[str, Any]:
+    values: dict[str, Any] = {"full_masks": arm and arm.value}
+    for name, share in (("full_reached", arm and arm.reached), ("gap_closed", arm and arm.closed)):
+        values |= {name: share and share.value, f"{name}_ci_low": share and share.low}
+        values |= {f"{name}_ci_high": share and share.high}
+    return {**values, "full_masks_runs": list(arm.runs) if arm else []}
+
+
+def _chosen_row(side: str, chosen: Checkpoints | None) -> dict[str, Any]:
+    return {
+        f"{side}_chosen_by": chosen and chosen.metric,
+        f"{side}_best_epochs": list(chosen.epochs) if chosen else [],
+        f"{side}_val_best": chosen and chosen.best,
+        f"{side}_val_last": chosen and chosen.last,
+        f"{side}_test_last": chosen and chosen.test_last,
+    }
+
+
+# every key of a row, in order
+COLUMNS = tuple(Comparison("", 0, 0, None, None, None, None, (), (), ()).row())
 
 
 def judge(rows: Sequence[Comparison]) -> list[Comparison]:
-    """Set the verdicts of a table: an interval that touches zero is no evidence, nor is one good class among many."""
-    from experiments.statistics import holm
+    """Set the verdicts of the table of one metric: an interval that touches zero is no evidence, nor is one good row
+    among many.
 
-    judged = list(rows)
-    tested = [index for index, row in enumerate(rows) if row.p_value is not None]
-    adjusted = holm([row.p_value for row in rows if row.p_value is not None])
-    for index, p_value in zip(tested, adjusted, strict=True):
-        row = rows[index]
-        if p_value < SIGNIFICANCE and row.ci_low is not None and row.ci_high is not None:
-            if row.ci_low > 0:
-                judged[index] = replace(row, verdict=Verdict.BETTER)
-            elif row.ci_high < 0:
-                judged[index] = replace(row, verdict=Verdict.WORSE)
+    All verdicts of the table are corrected together, those of the mean over classes and of the equal budget included:
+    where nothing has changed, 95 of 100 tables say so everywhere.
+    """
+    from experiments.statistics import detectable, power
+
+    held = [row.equal_budget for row in rows]
+    tests, judged = count_tests(rows), []
+    verdicts = _verdicts([*rows, *held], [row.metric for row in rows] * 2)
+    for row, verdict in zip(rows, verdicts, strict=False):
+        seen = {}
+        if row.se is not None and row.n_groups:
+            seen = {
+                "detectable": detectable(row.se, row.n_groups, tests),
+                "power": power(PLANNED_GAIN, row.se, row.n_groups, tests),
+            }
+        judged.append(replace(row, verdict=verdict, **seen))
+    for index, (arm, verdict) in enumerate(zip(held, verdicts[len(rows) :], strict=True)):
+        if arm:
+            judged[index] = replace(judged[index], equal_budget=replace(arm, verdict=verdict))
     return judged
 
 
-def _compare_one(pairing: Pairing, scores: Scores, metric: str) -> tuple[Comparison | None, list[str]]:
-    from experiments.statistics import paired_difference
-
-    tables, notes = {}, []
-    for run in pairing.runs:
-        try:
-            tables[run.run_id] = scores(run)
-        except StoreUnreachable as error:
-            tables[run.run_id] = None
-            notes.append(str(error))
-    missing = [run_id for run_id, table in tables.items() if not table]
-    if missing:
-        notes.append(f"no interval: no per-image {metric} of {', '.join(missing)} in MLflow")
-        return _from_means(pairing, metric, notes), notes
-    first, second = (
-        _mean_over_seeds([tables[run.run_id] or [] for run in side]) for side in (pairing.baselines, pairing.finals)
-    )
-    if first.keys() != second.keys():
-        notes.append("the two sides list different test files; only those of both are compared")
-    files = [file for file, value in first.items() if math.isfinite(value + second.get(file, math.nan))]
-    if not files:
-        notes.append(f"{metric} is empty for every test image; no row")
-        return None, notes
-    groups = {score.file: score.group for score in tables[pairing.baselines[0].run_id] or []}
-    scored = [first[file] for file in files], [second[file] for file in files]
-    result = paired_difference(*scored, [groups[file] for file in files])
-    if result.p_value is None:
-        notes.append("no interval: all test images are copies of one another (one group)")
-    row = _row(pairing, *(sum(side) / len(files) for side in scored))
-    interval = {"ci_low": result.ci_low, "ci_high": result.ci_high, "p_value": result.p_value}
-    return replace(row, **interval, n_images=len(files)), notes
+def count_tests(rows: Sequence[Comparison]) -> int:
+    """Return how many verdicts a table of one metric gives."""
+    tested = [*rows, *(row.equal_budget for row in rows)]
+    return sum(each is not None and each.p_value is not None for each in tested)
 
 
-def _mean_over_seeds(tables: Sequence[Sequence[ImageScore]]) -> dict[str, float]:
-    """Average each image over the runs of one side; NaN where it is empty in one of them, absent where one lacks it."""
-    columns = [{score.file: score.value for score in table} for table in tables]
-    shared = [file for file in columns[0] if all(file in column for column in columns)]
-    return {file: sum(column[file] for column in columns) / len(columns) for file in shared}
+def _verdicts(rows: Sequence[Comparison | EqualBudget | None], metrics: Sequence[str]) -> list[Verdict]:
+    from experiments.statistics import holm
 
-
-def _from_means(pairing: Pairing, metric: str, notes: list[str]) -> Comparison | None:
-    sides = [[run.test.get(metric, math.nan) for run in side] for side in (pairing.baselines, pairing.finals)]
-    first, second = (sum(side) / len(side) for side in sides)
-    if not (math.isfinite(first) and math.isfinite(second)):
-        notes.append(f"MLflow holds no test/{metric} of both sides either; no row")
-        return None
-    return _row(pairing, first, second)
-
-
-def _row(pairing: Pairing, baseline: float, final: float) -> Comparison:
-    return Comparison(
-        defect_class=pairing.defect_class,
-        baseline=baseline,
-        final=final,
-        ci_low=None,
-        ci_high=None,
-        p_value=None,
-        n_images=None,
-        seeds=tuple(sorted({run.seed for run in pairing.runs})),
-        baseline_runs=tuple(run.run_id for run in pairing.baselines),
-        final_runs=tuple(run.run_id for run in pairing.finals),
-        class_label=next((run.class_label for run in pairing.finals + pairing.baselines if run.class_label), None),
-    )
-
-
-def _budget(pairing: Pairing) -> list[str]:
-    """Tell where the sides were not trained or seeded alike: the gain may come from that alone."""
-    notes = []
-    steps = [[run.total_steps or 0 for run in side] for side in (pairing.baselines, pairing.finals)]
-    for side, counts in zip(("baseline", "final"), steps, strict=True):
-        if max(counts) > min(counts) * (1 + STEPS_TOLERANCE):
-            notes.append(f"the {side} runs differ in optimizer steps ({', '.join(map(str, counts))})")
-    if all(map(all, steps)):
-        ratio = (sum(steps[1]) / len(steps[1])) / (sum(steps[0]) / len(steps[0]))
-        if abs(math.log(ratio)) > math.log(1 + STEPS_TOLERANCE):
-            notes.append(f"final had {ratio:.1f}x the optimizer steps of the baseline")
-    seeds = [[run.seed for run in side] for side in (pairing.baselines, pairing.finals)]
-    if seeds[0] != seeds[1]:
-        notes.append(f"baseline has seeds {_list(seeds[0])}, final {_list(seeds[1])}")
-    return notes
-
-
-def _list(values: Iterable[object]) -> str:
-    return " ".join(map(str, values))
+    verdicts = [Verdict.NO_EVIDENCE] * len(rows)
+    tested = [(index, row) for index, row in enumerate(rows) if row is not None and row.p_value is not None]
+    adjusted = holm([row.p_value for _, row in tested if row.p_value is not None])
+    for (index, row), p_value in zip(tested, adjusted, strict=True):
+        if p_value < SIGNIFICANCE and row.ci_low is not None and row.ci_high is not None:
+            up, down = Verdict.BETTER, Verdict.WORSE
+            if metrics[index] in LOWER_IS_BETTER:
+                up, down = down, up
+            verdicts[index] = up if row.ci_low > 0 else down if row.ci_high < 0 else Verdict.NO_EVIDENCE
+    return verdicts

@@ -17,7 +17,7 @@ KEY_LENGTH = 250
 EARLY_ARTIFACTS = ("config.yaml", "git.diff")
 
 # keys in which runs of one recipe may differ: side and seed, what they learn from, and the machine
-_NOT_RECIPE = {
+NOT_RECIPE = {
     *("stage", "seed", "train_dataset", "validation_dataset", "experiment_name", "track_experiment"),
     *("device", "num_workers", "visualization_samples", "checkpoint_minutes"),
 }
@@ -76,7 +76,7 @@ def recipe(config: Mapping[str, Any]) -> str:
 
     A baseline and a final of one recipe differ in their training data alone; within a stage they are repetitions.
     """
-    done = {key: value for key, value in config.items() if key not in _NOT_RECIPE}
+    done = {key: value for key, value in config.items() if key not in NOT_RECIPE}
     return hashlib.sha256(json.dumps(done, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
@@ -90,9 +90,12 @@ def _class_of(config: Mapping[str, Any]) -> str | None:
 def end_tags(directory: RunDirectory, ended: str) -> dict[str, str]:
     """Return the tags that are known when the run has ended; `ended` says how."""
     summary = read_json(directory.results / "summary.json")
+    # of a network of several classes: each was tested on a set of its own
+    sets = ((directory.read_info().get("datasets") or {}).get("test") or {}).get("fingerprints") or {}
     return _texts(
         {
             "test_fingerprint": summary.get("test_fingerprint"),
+            **{key_of(f"test_fingerprint/{name}"): print_ for name, print_ in sets.items()},
             "total_steps": summary.get("total_steps"),
             "ended": ended,
         }

@@ -9,15 +9,27 @@ from pipeseg.errors import BadInput, did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """The runs of one class that are compared: one a seed on either side, all on the same test set."""
+    """The runs of one class that are compared: one a seed and side, all on the same test set.
+
+    Attributes:
+        equal_budget, full_masks: what baseline and final are held against; empty where nobody trained them.
+    """
 
     defect_class: str
     baselines: tuple[TrackedRun, ...]
     finals: tuple[TrackedRun, ...]
+    equal_budget: tuple[TrackedRun, ...] = ()
+    full_masks: tuple[TrackedRun, ...] = ()
 
     @property
     def runs(self) -> tuple[TrackedRun, ...]:
         return self.baselines + self.finals
+
+    @property
+    def arms(self) -> dict[str, tuple[TrackedRun, ...]]:
+        """Return the runs of each stage that has some, baseline and final first."""
+        extra = {"equal_budget": self.equal_budget, "full_masks": self.full_masks}
+        return {"baseline": self.baselines, "final": self.finals, **{key: side for key, side in extra.items() if side}}
 
 
 def pair_runs(
@@ -32,10 +44,11 @@ def pair_runs(
 
     The newest recipe (the config without stage, seed and training data) that both sides were trained by is taken: then
     the difference is the data's. Where no recipe has both sides, each side's newest is. Of a recipe the latest run of
-    each seed counts.
+    each seed counts. The runs that the two are held against are of the same recipe as either, but for the number of
+    steps.
 
     Args:
-        runs: finished runs of stage baseline and final.
+        runs: finished runs of every stage.
         baseline, final: run ids (or unique beginnings) to take instead; only their classes are compared then.
         dataset, defect_class: only this test set, only this class.
 
@@ -46,9 +59,10 @@ def pair_runs(
         BadInput: no such run or class, or the chosen runs were tested on different test sets.
     """
     runs = sorted(runs, key=lambda run: run.ended, reverse=True)
-    chosen = {"baseline": [find(runs, text) for text in baseline], "final": [find(runs, text) for text in final]}
+    chosen = {"baseline": _find_all(runs, baseline), "final": _find_all(runs, final)}
     named = [run for side in chosen.values() for run in side]
-    classes = sorted({run.defect_class for run in named or runs})
+    sides_only = [run for run in runs if run.stage in chosen]
+    classes = sorted({run.defect_class for run in named or sides_only})
     if defect_class is not None:
         if runs and defect_class not in classes:
             hint = did_you_mean(defect_class, classes)
@@ -81,18 +95,50 @@ def pair_runs(
                 f"{name}: the newest final ({newest.run_id}) has no baseline of the same settings; to see it, add"
                 f" --final {newest.run_id}"
             )
-        pairings.append(Pairing(name, sides["baseline"], sides["final"]))
+        arms = {}
+        for stage in ("equal_budget", "full_masks"):
+            arms[stage], remark = _held_against(stage, of_class, sides["baseline"] + sides["final"])
+            notes += [f"{name}: {remark}"] if remark else []
+        pairings.append(Pairing(name, sides["baseline"], sides["final"], **arms))
     return pairings, notes
+
+
+def _held_against(
+    stage: str, runs: Sequence[TrackedRun], compared: Sequence[TrackedRun]
+) -> tuple[tuple[TrackedRun, ...], str | None]:
+    """Return the latest run of each seed of one of the other stages, and a remark where none fits but there are some.
+
+    Args:
+        runs: of the class, newest first.
+        compared: the baselines and finals.
+    """
+    known = {run.recipe_any_steps for run in compared}
+    same = [run for run in runs if run.stage == stage and same_test(run, compared[0])]
+    fitting = [run for run in same if run.recipe_any_steps in known]
+    if same and not fitting:
+        # one from before these were trained belongs to others
+        if same[0].ended < min(run.ended for run in compared):
+            return (), None
+        return (), f"{same[0].run_id} ({stage}) was trained with other settings than baseline and final; left out"
+    # its length may differ a little from seed to seed: the steps of the others are added up
+    return tuple(_one_a_seed(run for run in fitting if run.recipe_any_steps == fitting[0].recipe_any_steps)), None
+
+
+def _find_all(runs: Sequence[TrackedRun], texts: Iterable[str]) -> list[TrackedRun]:
+    """Return the runs that `texts` name; one that learned several classes once for each."""
+    ids = [find(runs, text).mlflow_run_id for text in texts]
+    return [run for wanted in ids for run in runs if run.mlflow_run_id == wanted]
 
 
 def find(runs: Sequence[TrackedRun], text: str) -> TrackedRun:
     """Return the run with this id, MLflow id or unique beginning of either."""
     exact = [run for run in runs if text in (run.run_id, run.mlflow_run_id)]
     found = exact or [run for run in runs if run.run_id.startswith(text) or run.mlflow_run_id.startswith(text)]
-    if len(found) == 1 or exact:
+    count = len({run.mlflow_run_id for run in found})
+    if count == 1 or exact:
         return found[0]
     if found:
-        raise BadInput(f"{text!r} is the beginning of {len(found)} runs; write more of it")
+        raise BadInput(f"{text!r} is the beginning of {count} runs; write more of it")
     hint = did_you_mean(text, [run.run_id for run in runs])
     raise BadInput(f"no finished run {text!r} in MLflow{hint}; `python -m experiments runs` lists all")
 

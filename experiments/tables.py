@@ -5,24 +5,18 @@ import io
 import json
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from experiments.comparison import Comparison, Verdict
+from experiments.comparison import COLUMNS, Comparison, Verdict
+from experiments.table_sections import Column, Section, sections
 
 FORMATS = ("table", "markdown", "csv", "latex", "json")
-COLUMNS = (
-    "class", "baseline", "final", "increase", "increase_pp", "ci_low", "ci_high", "p_value", "n_images",
-    "seeds", "baseline_runs", "final_runs", "verdict", "class_label",
-)  # fmt: skip
-HEADINGS = ("class", "baseline", "final", "increase", "pp", "95 % CI (pp)", "p", "images", "seeds", "verdict")
-# what a terminal narrower than `WIDE` does without: the percentage points say the increase too
-WIDE = 120
-ONLY_WIDE = ("increase", "seeds")
+# what a terminal narrower than `WIDE` does without is marked in `table_sections`
+WIDE = 130
 STYLES = {Verdict.BETTER: "green", Verdict.WORSE: "red", Verdict.NO_EVIDENCE: ""}
 
 
-def render(
-    rows: Sequence[Comparison], form: str, *, metric: str = "iou", width: int | None = None, color: bool = False
-) -> str:
+def render(rows: Sequence[Comparison], form: str, *, width: int | None = None, color: bool = False) -> str:
     """Return the rows in one of `FORMATS`, with a final newline.
 
     Args:
@@ -30,71 +24,66 @@ def render(
         color: ANSI colours in the table. Sign, arrow and verdict say the same without.
     """
     if form == "table":
-        return table(rows, metric=metric, width=width, color=color)
-    plain: dict[str, Callable[[Sequence[Comparison]], str]] = {"csv": to_csv, "json": to_json}
-    if form in plain:
-        return plain[form](rows)
-    return {"markdown": markdown, "latex": latex}[form](rows, metric)
+        return table(rows, width=width, color=color)
+    plain: dict[str, Callable[[Sequence[Comparison]], str]] = {
+        "csv": to_csv,
+        "json": to_json,
+        "markdown": markdown,
+        "latex": latex,
+    }
+    return plain[form](rows)
 
 
-def cells(row: Comparison) -> tuple[str, ...]:
-    """Return one row as short texts, in the order of `HEADINGS`; `—` stands for what is not known."""
-    interval = "—"
-    if row.ci_low is not None and row.ci_high is not None:
-        interval = f"{100 * row.ci_low:+.2f} … {100 * row.ci_high:+.2f}"
-    label = f"{row.defect_class} {row.class_label}" if row.class_label else row.defect_class
-    return (
-        label,
-        f"{row.baseline:.4f}",
-        f"{row.final:.4f}",
-        f"{row.increase:+.4f}",
-        f"{row.increase_pp:+.2f} {arrow(row)}",
-        interval,
-        "—" if row.p_value is None else "<0.001" if row.p_value < 0.001 else f"{row.p_value:.3f}",
-        "—" if row.n_images is None else str(row.n_images),
-        str(len(row.seeds)),
-        str(row.verdict),
-    )
-
-
-def arrow(row: Comparison) -> str:
-    """Return the direction of the mean, whatever the verdict: ▲ up, ▼ down, = none."""
-    return "▲" if row.increase > 0 else "▼" if row.increase < 0 else "="
-
-
-def table(rows: Sequence[Comparison], *, metric: str = "iou", width: int | None = None, color: bool = False) -> str:
-    """Draw the table for a terminal."""
-    from rich import box
+def table(rows: Sequence[Comparison], *, width: int | None = None, color: bool = False) -> str:
+    """Draw the parts for a terminal, one below the other."""
     from rich.console import Console
+
+    text = io.StringIO()
+    system = "standard" if color else None
+    console = Console(file=text, width=width or 200, force_terminal=color, color_system=system, no_color=not color)
+    for index, section in enumerate(sections(rows)):
+        if index:
+            console.print()
+        console.print(_drawn(section, narrow=width is not None and width < WIDE))
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
+
+
+def _drawn(section: Section, *, narrow: bool) -> Any:
+    from rich import box
     from rich.table import Table
 
-    narrow = width is not None and width < WIDE
-    shown = [index for index, heading in enumerate(HEADINGS) if not (narrow and heading in ONLY_WIDE)]
     drawn = Table(
         box=box.SIMPLE_HEAD,
         show_edge=False,
         padding=0 if narrow else (0, 1),
         pad_edge=False,
-        title=f"test {metric}, baseline against final",
+        title=section.title,
         title_justify="left",
     )
-    for index in shown:
-        heading, text = HEADINGS[index], HEADINGS[index] in ("class", "verdict")
-        drawn.add_column(heading, justify="left" if text else "right", no_wrap=heading != "class", overflow="fold")
-    for row in rows:
-        drawn.add_row(*(cells(row)[index] for index in shown), style=STYLES[row.verdict])
-    text = io.StringIO()
-    system = "standard" if color else None
-    console = Console(file=text, width=width or 200, force_terminal=color, color_system=system, no_color=not color)
-    console.print(drawn)
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
+    shown = [column for column in section.columns if not (narrow and column.wide)]
+    for column in shown:
+        is_class = column.heading == "class"
+        drawn.add_column(
+            column.heading, justify="left" if column.left else "right", no_wrap=not is_class, overflow="fold"
+        )
+    lines = section.lines(shown)
+    for row, verdict, line in zip(section.rows, section.verdicts, lines, strict=True):
+        if row.kind == "mean":
+            drawn.add_section()
+        drawn.add_row(*line, style=STYLES[verdict])
+    return drawn
 
 
-def markdown(rows: Sequence[Comparison], metric: str = "iou") -> str:
-    """Return a GitHub Markdown table."""
-    heads = (HEADINGS[0], f"baseline {metric}", f"final {metric}", *HEADINGS[3:])
-    lines = [heads, ("---", *["---:"] * 8, "---"), *([cell.replace("|", "\\|") for cell in cells(row)] for row in rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+def markdown(rows: Sequence[Comparison]) -> str:
+    """Return GitHub Markdown tables, each under its title."""
+    return "\n".join(_markdown(section) for section in sections(rows))
+
+
+def _markdown(section: Section) -> str:
+    rule = ["---" if column.left else "---:" for column in section.columns]
+    cells = [[cell.replace("|", "\\|") for cell in line] for line in section.lines()]
+    lines = [[column.heading for column in section.columns], rule, *cells]
+    return f"**{section.title}**\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def to_csv(rows: Sequence[Comparison]) -> str:
@@ -120,12 +109,26 @@ LATEX_ESCAPES = {
 }  # fmt: skip
 
 
-def latex(rows: Sequence[Comparison], metric: str = "iou") -> str:
-    """Return a `tabular` for the booktabs package; Cyrillic labels need XeLaTeX, LuaLaTeX or T2A fonts."""
-    heads = (HEADINGS[0], f"baseline {metric}", f"final {metric}", *HEADINGS[3:])
-    lines = [" & ".join(map(escape_latex, cells(row))) + r" \\" for row in rows]
-    top = [r"\begin{tabular}{lrrrrrrrrl}", r"\toprule", " & ".join(map(escape_latex, heads)) + r" \\", r"\midrule"]
-    return "\n".join([*top, *lines, r"\bottomrule", r"\end{tabular}", ""])
+def latex(rows: Sequence[Comparison]) -> str:
+    """Return a `tabular` per part for the booktabs package; Cyrillic labels need XeLaTeX, LuaLaTeX or T2A fonts."""
+    return "\n".join(_latex(section) for section in sections(rows))
+
+
+def _latex(section: Section) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return " & ".join(map(escape_latex, cells)) + r" \\"
+
+    head = [rf"\begin{{tabular}}{{{_alignment(section.columns)}}}", r"\toprule"]
+    head += [line([column.heading for column in section.columns]), r"\midrule"]
+    body: list[str] = []
+    for row, cells in zip(section.rows, section.lines(), strict=True):
+        body += [r"\midrule"] if row.kind == "mean" else []
+        body.append(line(cells))
+    return "\n".join([f"% {section.title}", *head, *body, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def _alignment(columns: Sequence[Column]) -> str:
+    return "".join("l" if column.left else "r" for column in columns)
 
 
 def escape_latex(text: str) -> str:

@@ -21,7 +21,11 @@ COLUMNS = (
     Column("images", 6, right=True, keep=3),
     Column("seeds", 8, right=True, keep=2),
     Column("verdict", 13, keep=7),
+    Column("visible, pp", 11, right=True, keep=1),
 )
+# shown where such runs are
+EQUAL_BUDGET = Column("against equal budget, pp", 24, keep=1)
+FULL_MASKS = Column("of full masks", 13, right=True, keep=1)
 
 
 class ComparePane(Vertical):
@@ -41,8 +45,9 @@ class ComparePane(Vertical):
         head = f"test IoU per image, read at {when}" if not table.problem else f"read at {when}"
         self.query_one("#compare-head", Static).update(f"[b]Baseline against final[/b]  [$foreground 55%]{head}[/]")
         grid = self.query_one(Grid)
+        grid.columns = columns(table.rows)
         grid.empty = " Nothing to compare yet." if not table.problem else ""
-        grid.show(Row(str(row.get("class")), cells(row)) for row in table.rows)
+        grid.show(Row(str(row.get("class")), cells(row, grid.columns)) for row in table.rows)
         grid.refresh()
         notes = [f"[$error]✗ {escape(table.problem)}[/]"] if table.problem else []
         shown = table.notes if not table.problem else table.notes[:-1]
@@ -52,15 +57,22 @@ class ComparePane(Vertical):
         static.display = bool(notes)
 
 
-def cells(row: dict[str, Any]) -> tuple[str, ...]:
-    """Return one row of `compare --json` as cells; the verdict there is corrected for the number of classes."""
+def columns(rows: list[dict[str, Any]]) -> tuple[Column, ...]:
+    """Return the columns of the table: those of the arms only where some row has them."""
+    arms = {"equal_budget": EQUAL_BUDGET, "full_masks": FULL_MASKS}
+    return COLUMNS + tuple(arm for key, arm in arms.items() if any(row.get(key) is not None for row in rows))
+
+
+def cells(row: dict[str, Any], shown: tuple[Column, ...] = COLUMNS) -> tuple[str, ...]:
+    """Return one row of `compare --json` as cells; the verdict there is corrected for the number of rows."""
     verdict = str(row.get("verdict") or "–")
     style = _VERDICT.get(verdict, "$foreground 70%")
     points, low, high = (_number(row.get(key)) for key in ("increase_pp", "ci_low", "ci_high"))
     label = row.get("class_label")
-    p, images = _number(row.get("p_value")), _number(row.get("n_images"))
+    p, images, visible = (_number(row.get(key)) for key in ("p_value", "n_images", "detectable"))
+    extra = {EQUAL_BUDGET: _over_equal_budget, FULL_MASKS: _of_full_masks}
     return (
-        f"[b]{escape(row.get('class'))}[/b]" + (f" {escape(label)}" if label else ""),
+        f"[b]{escape(_name(row))}[/b]" + (f" {escape(label)}" if label else ""),
         score(_number(row.get("baseline"))),
         score(_number(row.get("final"))),
         change(points, style),
@@ -69,7 +81,26 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
         f"{images:.0f}" if images is not None else "–",
         _seeds(row.get("seeds")),
         f"[{style}]{escape(verdict)}[/]",
+        "–" if visible is None else f"{100 * visible:.1f}",
+        *(extra[column](row) for column in shown if column in extra),
     )
+
+
+def _name(row: dict[str, Any]) -> str:
+    return f"mean of {row.get('classes')}" if row.get("kind") == "mean" else str(row.get("class"))
+
+
+def _over_equal_budget(row: dict[str, Any]) -> str:
+    over, verdict = _number(row.get("over_equal_budget")), str(row.get("over_equal_budget_verdict") or "–")
+    if over is None:
+        return "–"
+    style = _VERDICT.get(verdict, "$foreground 70%")
+    return f"{change(100 * over, style)} [{style}]{escape(verdict)}[/]"
+
+
+def _of_full_masks(row: dict[str, Any]) -> str:
+    reached = _number(row.get("full_reached"))
+    return "–" if reached is None else f"{100 * reached:.1f} %"
 
 
 def change(points: float | None, style: str) -> str:

@@ -149,6 +149,21 @@ def read_grey(path: Path, least: int) -> np.ndarray:
         return np.asarray(picture.transpose(way) if way is not None else picture)
 
 
+def read_thumbnail(path: Path, side: int) -> np.ndarray:
+    """Return the picture as a person sees it, uint8 RGB (H, W, 3), scaled down until no side is longer than `side`.
+
+    Raises:
+        BadInput: as `read_image`.
+    """
+    with _opened(path) as picture:
+        way = _turn(picture)
+        if picture.mode in ("L", "RGB"):
+            picture.draft("RGB", (side, side))
+        picture = _without_palette(picture).convert("RGB")
+        picture.thumbnail((side, side))
+        return np.asarray(picture.transpose(way) if way is not None else picture)
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     try:

@@ -8,7 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from pipeseg.data.build import link_or_copy
-from pipeseg.data.loading import Pictures
+from pipeseg.data.loading import DEFECT_LEVEL, Pictures
+from pipeseg.data.scored_pictures import ScoredPictures
 from pipeseg.errors import RunFailed
 from pipeseg.metrics import Scores
 from pipeseg.run import Run
@@ -49,16 +50,18 @@ def report(trainer: "Trainer") -> None:
 def _score(
     trainer: "Trainer", pictures: Pictures, channel: int, threshold: float, results: Path
 ) -> tuple[Scores, float]:
-    """Score one class on its test set and leave a table and prediction pictures in `results`."""
+    """Score one class on its test set and leave a table, every prediction and some pictures in `results`."""
     run, config = trainer.run, trainer.config
+    kept = ScoredPictures(len(pictures))
     drawn = _spread(len(pictures), config.visualization_samples)
     sizes: list[tuple[int, int]] = []
 
     def see(index: int, mask: np.ndarray, probability: Tensor) -> None:
         sizes.append((mask.shape[0], mask.shape[1]))
+        sample, predicted = pictures.samples[index], (probability >= threshold).cpu().numpy()
+        kept.add(sample.image, mask >= DEFECT_LEVEL, predicted)
         if index in drawn:
-            predicted = (probability >= threshold).cpu().numpy()
-            write_prediction(results / "predictions", pictures.samples[index], mask, predicted)
+            write_prediction(results / "predictions", sample, mask, predicted)
 
     def between(done: int, total: int) -> None:
         run.progress(done, total, phase="test")
@@ -77,6 +80,7 @@ def _score(
         see=see,
     )
     write_per_image(results / "per_image.csv", pictures.samples, sizes, scores)
+    kept.write(results / "test_pictures.zip")
     return scores, loss
 
 

@@ -17,7 +17,7 @@ from pipeseg.run_directory import write_atomically, write_json
 PER_IMAGE = (
     *("file", "group", "height", "width", "has_defect"),
     *("iou", "dice", "precision", "recall", "specificity"),
-    *("predicted_pixels", "truth_pixels", "intersection", "union"),
+    *("predicted_pixels", "truth_pixels", "intersection", "union", "alarm"),
 )
 TRUTH_COLOUR, PREDICTION_COLOUR = (60, 200, 80), (235, 70, 60)
 
@@ -32,7 +32,7 @@ def write_per_image(path: Path, samples: tuple[Sample, ...], sizes: list[tuple[i
         values = ["" if np.isnan(column[index]) else f"{column[index]:.6f}" for column in metrics.values()]
         pixels = (scores.predicted[index], scores.truth[index], scores.counts[index, 0], scores.union[index])
         row = [sample.name, sample.group, height, width, int(scores.has_defect[index]), *values]
-        writer.writerow(row + [f"{value:.10g}" for value in pixels])
+        writer.writerow([*row, *(f"{value:.10g}" for value in pixels), int(scores.alarms[index])])
     write_atomically(path, text.getvalue())
 
 

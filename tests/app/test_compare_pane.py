@@ -5,13 +5,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from driving import opened, screen_text, until
 from textual.content import Content
 
-from app.widgets.compare_pane import cells
-from experiments.comparison import Comparison, Verdict
+from app.widgets.compare_pane import cells, columns
+from experiments.comparison import Comparison, EqualBudget, FullMasks, Share, Verdict
 from pipeseg.run_directory import RunDirectory, write_json
 from pipeseg.settings import Settings
 
@@ -25,9 +26,20 @@ def shown(comparison: Comparison) -> list[str]:
 
 def test_a_row_reads_without_colour() -> None:
     better = Comparison("deposition", 0.5, 0.6, 0.02, 0.18, 0.0001, 40, (0, 1), ("a",), ("b",), Verdict.BETTER)
-    assert shown(better) == ["deposition", "0.500", "0.600", "+10.0 ▲", "+2.0 … +18.0", "<0.001", "40", "0,1", "better"]
+    assert shown(better) == [
+        "deposition",
+        "0.500",
+        "0.600",
+        "+10.0 ▲",
+        "+2.0 … +18.0",
+        "<0.001",
+        "40",
+        "0,1",
+        "better",
+        "–",
+    ]
     worse = Comparison("Отложения", 0.5, 0.45, -0.08, -0.02, 0.01, 40, (0,), ("a",), ("b",), Verdict.WORSE)
-    assert shown(worse)[3] == "-5.0 ▼" and shown(worse)[-1] == "worse"
+    assert shown(worse)[3] == "-5.0 ▼" and shown(worse)[-2] == "worse"
 
 
 def test_a_class_is_shown_in_both_languages() -> None:
@@ -39,7 +51,22 @@ def test_a_class_is_shown_in_both_languages() -> None:
 
 def test_a_row_without_per_image_results_has_gaps() -> None:
     row = shown(Comparison("rupture", 0.5, 0.5, None, None, None, None, (0,), ("a",), ("b",)))
-    assert row == ["rupture", "0.500", "0.500", "+0.0 =", "–", "–", "–", "0", "no evidence"]
+    assert row == ["rupture", "0.500", "0.500", "+0.0 =", "–", "–", "–", "0", "no evidence", "–"]
+
+
+def test_the_arms_have_columns_where_they_are() -> None:
+    row = Comparison("rupture", 0.5, 0.6, 0.0, 0.2, 0.03, 40, (0,), ("a",), ("b",), detectable=0.031)
+    plain = json.loads(json.dumps(row.row()))
+    assert [column.title for column in columns([plain])][-1] == "visible, pp" and cells(plain)[-1] == "3.1"
+    over = EqualBudget(0.58, 0.02, -0.01, 0.05, 0.3, ("e",))
+    mean = json.loads(json.dumps(replace(row, kind="mean", classes=3).row()))
+    assert Content.from_markup(cells(mean)[0]).plain == "mean of 3"
+    held = replace(row, equal_budget=over, full_masks=FullMasks(0.65, Share(0.92, 0.8, 1.0), None, ("u",)))
+    rows = [plain, json.loads(json.dumps(held.row()))]
+    shown = columns(rows)
+    assert [len(cells(row, shown)) for row in rows] == [len(shown)] * 2
+    texts = [Content.from_markup(cell).plain for cell in cells(rows[1], shown)]
+    assert texts[-2:] == ["+2.0 ▲ no evidence", "92.0 %"]
 
 
 def finish(directory: RunDirectory, stage: str, iou: float) -> None:

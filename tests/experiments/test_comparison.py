@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.comparison import Verdict, compare
+from experiments import tables as written
+from experiments.comparing import compare
+from experiments.comparison import Verdict
 from experiments.mlflow_store import StoreUnreachable
 from experiments.pairing import find, pair_runs
 from experiments.tracking import ImageScore, TrackedRun
@@ -146,7 +148,7 @@ def test_a_row_is_paired_over_shared_images_and_seeds_are_averaged_first() -> No
     assert row.increase_pp == pytest.approx(100 * (row.final - row.baseline))
     assert row.p_value == pytest.approx(0.25), "three groups, all up: 2 of 8 sign patterns"
     assert row.verdict == Verdict.NO_EVIDENCE
-    assert "crack: baseline has seeds 0 1, final 0" in notes
+    assert "crack: not every side has the same seeds (baseline 0 1, final 0)" in notes
 
 
 def test_verdicts() -> None:
@@ -160,10 +162,95 @@ def test_verdicts() -> None:
     assert (row.increase, row.p_value, row.verdict) == (0, 1, Verdict.NO_EVIDENCE)
 
 
+def arms(**changes: object) -> list[TrackedRun]:
+    stages = ("baseline", "final", "equal_budget", "full_masks")
+    made = [run(f"crack-{stage}-{seed}", recipe_any_steps="plain") for stage in stages for seed in (0, 1)]
+    return [replace(each, **changes) if each.stage == "equal_budget" else each for each in made]
+
+
+def test_the_other_arms_are_of_the_same_recipe_but_for_the_steps() -> None:
+    [pairing], notes = pair_runs(arms(recipe="longer", total_steps=250))
+    assert {stage: len(runs) for stage, runs in pairing.arms.items()} == dict.fromkeys(pairing.arms, 2)
+    assert list(pairing.arms) == ["baseline", "final", "equal_budget", "full_masks"] and notes == []
+    [pairing], [note] = pair_runs(arms(recipe_any_steps="another loss"))
+    assert pairing.equal_budget == () and "crack-equal_budget-0 (equal_budget) was trained with other settings" in note
+    [pairing], notes = pair_runs(arms(recipe_any_steps="another loss", ended=0.0))
+    assert pairing.equal_budget == () and notes == [], "one from before belongs to others"
+    [pairing], _ = pair_runs(arms(test_fingerprint="other images"))
+    assert pairing.equal_budget == () and len(pairing.full_masks) == 2
+    assert pair_runs(arms()[4:]) == ([], []), "nothing to hold them against"
+
+
+def test_shares_of_the_full_masks_and_where_there_is_no_gap() -> None:
+    [pairing], _ = pair_runs(arms(total_steps=300))
+    low = [0.3 + 0.005 * i for i in range(30)]
+    tables = {
+        "baseline": low,
+        "final": [v + 0.06 for v in low],
+        "equal_budget": low,
+        "full_masks": [v + 0.08 for v in low],
+    }
+
+    def of(found: TrackedRun) -> list[ImageScore]:
+        wobble = 0.01 * found.seed
+        return [ImageScore(f"{i}.png", f"g{i}", v + wobble * (i % 3)) for i, v in enumerate(tables[found.stage])]
+
+    [row], notes = compare([pairing], of)
+    assert row.equal_budget.difference == pytest.approx(0.06) and row.equal_budget.verdict == Verdict.BETTER
+    assert row.full_masks.closed.value == pytest.approx(0.75) and row.full_masks.closed.low == pytest.approx(0.75)
+    assert row.full_masks.reached.value == pytest.approx(row.final / row.full_masks.value)
+    assert row.seed_sd_difference == pytest.approx(0, abs=1e-9) and row.seed_sd_final == pytest.approx(0.01 / 2**0.5)
+    assert not any("steps" in note for note in notes), "the equal budget was the larger one"
+    tables["full_masks"] = low
+    [row], _ = compare([pairing], of)
+    assert row.full_masks.closed is None and row.full_masks.reached.value > 1
+
+
+def test_an_arm_without_scores_is_left_out_and_told() -> None:
+    [pairing], _ = pair_runs(arms())
+    table = [ImageScore(f"{i}.png", f"g{i}", i / 40) for i in range(30)]
+    parts = {"equal_budget": None, "full_masks": table[:20]}
+    [row], notes = compare([pairing], lambda found: parts.get(found.stage, table))
+    assert row.equal_budget is None and row.full_masks is None
+    assert any("equal_budget is left out: no per-image iou of crack-equal_budget-0" in note for note in notes)
+    assert "crack: the full_masks runs lack scores of some test files; they are left out" in notes
+
+
+def test_a_gain_that_depends_on_the_seed_is_told() -> None:
+    [pairing], _ = pair_runs([each for each in arms() if each.stage in ("baseline", "final")])
+    gains = {("final", 0): 0.06, ("final", 1): 0.0}
+
+    def of(found: TrackedRun) -> list[ImageScore]:
+        gain = gains.get((found.stage, found.seed), 0.0)
+        return [ImageScore(f"{i}.png", f"g{i}", 0.4 + gain + 0.001 * (i % 5) * found.seed) for i in range(30)]
+
+    [row], notes = compare([pairing], of)
+    assert row.verdict == Verdict.BETTER and row.seed_sd_difference == pytest.approx(0.06 / 2**0.5)
+    assert any("moves by 4.2 pp (sd) from seed to seed; train more seeds" in note for note in notes)
+
+
+def test_what_val_chose_and_what_the_last_checkpoint_scores() -> None:
+    known = {"last": {"iou": 0.45}, "test_last": {"iou": 0.52}}
+    pairings, _ = pair_runs([run("crack-baseline-0"), run("crack-final-0", **known)])
+    best = {"best": {"epoch": 12, "score": 0.5, "metric": "val/iou"}}
+    table = [ImageScore(f"{i}.png", f"g{i}", i / 40) for i in range(30)]
+    [row], _ = compare(pairings, lambda _: table, summaries=lambda found: best if found.stage == "final" else {})
+    assert row.chosen_baseline is None
+    chosen = row.chosen_final
+    assert (chosen.metric, chosen.epochs, chosen.best, chosen.last, chosen.test_last) == (
+        "val/iou",
+        (12,),
+        0.5,
+        0.45,
+        0.52,
+    )
+    assert "0.5200" in written.render([row], "markdown") and row.row()["final_test_last"] == 0.52
+
+
 def test_budgets_that_differ_are_told() -> None:
     pairings, _ = pair_runs([run("crack-baseline-0"), run("crack-final-0", total_steps=1000)])
     _, notes = compare(pairings, scores(crack_baseline_0=[0.1, 0.2], crack_final_0=[0.3, 0.4]))
-    assert "crack: final had 10.0x the optimizer steps of the baseline" in notes
+    assert any("final had 10.0x the optimizer steps of the baseline; a run of stage equal" in note for note in notes)
     pairings, _ = pair_runs([run("crack-baseline-0"), run("crack-final-0", total_steps=None)])
     compare(pairings, scores(crack_baseline_0=[0.1, 0.2], crack_final_0=[0.3, 0.4]))
 

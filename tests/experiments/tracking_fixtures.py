@@ -20,6 +20,7 @@ seed: {seed}
 train_dataset: sample_BASELINE
 validation_dataset: sample_VAL
 evaluation_dataset: {dataset}
+epochs: {epochs}
 model: {{name: UNet, args: {{encoder_name: resnet18, encoder_weights: null}}}}
 """
 
@@ -49,12 +50,16 @@ def make_run(
     dataset: str = "sample_EVAL",
     experiment_name: str = "Study",
     track: str = "true",
+    epochs: int = 10,
+    several: str | None = None,
     **info: object,
 ) -> RunDirectory:
-    """Make the directory of a run that belongs to this test process."""
+    """Make the directory of a run that belongs to this test process; `several` are its classes, if there are more."""
     import psutil
 
     text = CONFIG.format(**{key: value for key, value in locals().items() if isinstance(value, str | int)})
+    if several:
+        text = text.replace(f"defect_class: {defect_class}", f"defect_classes: [{several}]")
     details = {
         "stage": stage,
         "defect_class": defect_class,
@@ -86,21 +91,57 @@ def write_results(
     fingerprint: str = "f1",
     total_steps: int = 100,
     groups: int | None = None,
+    alarm: bool = False,
+    several: str | None = None,
 ) -> None:
-    """Write `results/` for a test set of pictures 0.png, 1.png, ... with these IoU (NaN = no defect in the truth)."""
+    """Write `results/` for a test set of pictures 0.png, 1.png, ... with these IoU (NaN = no defect in the truth).
+
+    Args:
+        alarm: something is predicted where no defect is.
+        several: the class of these results, of a network that learned several.
+    """
     iou = list(iou)
-    lines = ["file,group,height,width,has_defect,iou,dice,precision,recall"]
+    lines = ["file,group,height,width,has_defect,iou,dice,precision,recall,alarm"]
     for index, value in enumerate(iou):
         cells = (
             ["", "", "", ""] if value != value else [f"{v:.6f}" for v in (value, 2 * value / (1 + value), value, value)]
         )
         group = index if groups is None else index % groups
-        lines.append(",".join([f"{index}.png", f"g{group}", "64", "64", str(int(value == value)), *cells]))
-    (run.results / "per_image.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        has_defect = value == value
+        lines.append(
+            ",".join([f"{index}.png", f"g{group}", "64", "64", f"{has_defect:d}", *cells, f"{has_defect or alarm:d}"])
+        )
+    folder = run.results / several if several else run.results
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "per_image.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     kept = [value for value in iou if value == value]
-    summary = {"test": {"iou": sum(kept) / len(kept)}, "test_fingerprint": fingerprint, "total_steps": total_steps}
+    summary = {
+        "test": {"iou": sum(kept) / len(kept)},
+        "test_fingerprint": fingerprint,
+        "total_steps": total_steps,
+        "best": {"epoch": 7, "step": 70, "score": 0.5, "metric": "val/iou"},
+    }
     (run.results / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
     append_event(run.events_file, "metrics", step=total_steps, epoch=1, values={"test/iou": summary["test"]["iou"]})
+    append_event(run.events_file, "metrics", step=total_steps, epoch=1, values={"val/iou": 0.4})
+
+
+def write_pictures(run: RunDirectory, folder: Path, count: int, reach: int) -> None:
+    """Write `results/test_pictures.zip`: a block of 16 pixels in each picture, found with an edge of `reach` pixels."""
+    import numpy as np
+    from PIL import Image
+
+    from pipeseg.data.scored_pictures import ScoredPictures
+
+    kept = ScoredPictures(count)
+    for index in range(count):
+        path = folder / f"{index}.png"
+        truth, found = np.zeros((2, 64, 64), bool)
+        truth[16:32, 16:32] = index > 0
+        found[16 - reach : 32, 16:32] = True
+        Image.fromarray(np.where(truth, 200, 60).astype(np.uint8)).save(path)
+        kept.add(path, truth, found)
+    kept.write(run.results / "test_pictures.zip")
 
 
 def end_run(run: RunDirectory, status: str = "finished", code: int | None = 0, signal: str | None = None) -> None:
