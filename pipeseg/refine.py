@@ -12,7 +12,8 @@ from pipeseg.data.folder import DatasetFolder, Sample
 from pipeseg.data.parallel import threaded
 from pipeseg.data.pictures import picture_size
 from pipeseg.errors import BadInput
-from pipeseg.refiners import BoxPicture, Calibration, Refiner, candidates_of
+from pipeseg.refiners import BoxPicture, Calibration, Refiner, View, candidates_of
+from pipeseg.refiners.box_learning import teach_boxes
 from pipeseg.refiners.contest import Score, hold_contest
 from pipeseg.refiners.results import (
     EXAMPLES,
@@ -67,7 +68,8 @@ def refine(run: Run, checkpoints: Sequence[Path]) -> None:
         f"{source.name}: {len(chosen.boxed)} pictures with boxes only, {len(chosen.clean)} without defect;"
         f" {config.refiner.name} refiner{taught}"
     )
-    bench = Workbench(run, chosen.boxed, boxes.of_sample, teachers, config.batch_size)
+    learned = teach_boxes(run, teachers, _views(candidates), hand.samples, boxes) if teachers else {}
+    bench = Workbench(run, chosen.boxed, boxes.of_sample, teachers, config.batch_size, learned)
     label, calibration, facts = _settle(bench, candidates, hand.samples, validation.samples, boxes)
     target = datasets / config.hybrid_dataset
     target_val = target.with_name(f"{target.name}_VAL")
@@ -111,6 +113,10 @@ def _load_teachers(run: Run, candidates: dict[str, Refiner], checkpoints: Sequen
 def needs_teacher(refiners: Iterable[Refiner]) -> bool:
     """Tell whether one of these asks what a network says."""
     return any(refiner.view is not None for refiner in refiners)
+
+
+def _views(candidates: dict[str, Refiner]) -> list[View]:
+    return [refiner.view for refiner in candidates.values() if refiner.view is not None]
 
 
 def _settle(
@@ -162,7 +168,7 @@ def _contest(
     def boxes_of(sample: Sample, shape: tuple[int, int]) -> Boxed:
         return of_hand[sample]
 
-    trial = Workbench(run, (), boxes_of, bench.teachers, bench.batch_size)
+    trial = Workbench(run, (), boxes_of, bench.teachers, bench.batch_size, bench.box_networks)
     scores = hold_contest(trial, candidates, calibrations, hand)
     write_scores(run.directory.results / "refiners.csv", scores)
     told = ", ".join(f"{score.refiner} {score.iou:.4f}" for score in scores)

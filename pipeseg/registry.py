@@ -147,6 +147,7 @@ REFINERS = {
     "original": "pipeseg.refiners:OriginalRefiner",
     "grabcut": "pipeseg.refiners:GrabCutRefiner",
     "ensemble": "pipeseg.refiners:EnsembleRefiner",
+    "crops": "pipeseg.refiners:CropsRefiner",
     "auto": "pipeseg.refiners:AutoRefiner",
 }
 REFINERS_HELP = {
@@ -154,6 +155,7 @@ REFINERS_HELP = {
     "original": "the published blend: 0.3 box + 0.7 (p > 0.75) of one teacher, no weights",
     "grabcut": "colours inside the box against those around it; no teacher",
     "ensemble": "mean probability of all teachers, filled as hand masks are; unsure pixels and false boxes count less",
+    "crops": "as ensemble, but the teachers first learn to look at one box at a time",
     "auto": "tries each of these on hand-drawn val pictures and takes the best",
 }
 

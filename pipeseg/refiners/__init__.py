@@ -2,6 +2,7 @@
 
 from pipeseg.refiners.auto import AutoRefiner, candidates_of
 from pipeseg.refiners.base import BoxPicture, Calibration, Refined, Refiner, Verdict, View
+from pipeseg.refiners.crops_refiner import CropsRefiner
 from pipeseg.refiners.ensemble import EnsembleRefiner
 from pipeseg.refiners.grabcut import GrabCutRefiner
 from pipeseg.refiners.plain import BoxRefiner, OriginalRefiner
@@ -11,6 +12,7 @@ __all__ = [
     "BoxPicture",
     "BoxRefiner",
     "Calibration",
+    "CropsRefiner",
     "EnsembleRefiner",
     "GrabCutRefiner",
     "OriginalRefiner",

@@ -12,6 +12,7 @@ CANDIDATES: tuple[Any, ...] = (
     "grabcut",
     {"name": "ensemble", "args": {"calibrate": False}},
     "ensemble",
+    "crops",
 )
 
 

@@ -18,11 +18,25 @@ FULL = 255
 
 
 @dataclass(frozen=True, slots=True)
+class CropTraining:
+    """How teachers learn about boxes: optimizer steps, side of a crop in px (None: by the teachers' own size), rate."""
+
+    steps: int
+    size: int | None
+    learning_rate: float
+
+
+@dataclass(frozen=True, slots=True)
 class View:
-    """How the teachers look at a picture: `first` of them or `all`, and the test-time flips that are averaged."""
+    """How the teachers look at a picture: `first` of them or `all`, and the test-time flips that are averaged.
+
+    Attributes:
+        crops: the teachers look at each box for itself, after they have learned to; None = at the whole picture.
+    """
 
     teachers: Literal["first", "all"]
     flips: Flips
+    crops: CropTraining | None = None
 
 
 @dataclass(frozen=True, slots=True)

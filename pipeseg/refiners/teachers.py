@@ -1,6 +1,7 @@
 """The networks that refine: one or several that learned the class, with test-time flips, answering as one."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -89,7 +90,7 @@ class Teachers:
             size = teacher.header.image_size
             # (N, h, w, 3) seen as (N, 3, h, w) is channels_last already: no copy
             images = torch.from_numpy(inputs[size]).permute(0, 3, 1, 2).to(self.hardware.device, non_blocking=True)
-            turned = [_back(self._answer(teacher, _turn(images, turn)), turn) for turn in turns(view.flips, size)]
+            turned = [back(self._answer(teacher, turn(images, how)), how) for how in turns(view.flips, size)]
             if len(turned) == 1 and len(self.of(view)) == 1:
                 return turned[0].cpu().numpy()
             mean = torch.stack([torch.sigmoid(logits) for logits in turned]).mean(0)
@@ -113,6 +114,11 @@ def _load(path: Path, wanted: str, hardware: Hardware) -> Teacher:
     return Teacher(model, header, header.classes.index(wanted), record)
 
 
+def copy_network(model: nn.Module) -> nn.Module:
+    """Return a network of its own with the same weights, all of which can learn."""
+    return deepcopy(model).requires_grad_(True)
+
+
 # a mirror image first, then quarter turns: (mirrored left to right, quarter turns)
 Turn = tuple[bool, int]
 
@@ -127,15 +133,16 @@ def turns(flips: str, size: Size) -> list[Turn]:
     return [(mirrored, quarter) for mirrored in (False, True) for quarter in quarters]
 
 
-def _turn(images: Tensor, turn: Turn) -> Tensor:
-    mirrored, quarter = turn
+def turn(images: Tensor, how: Turn) -> Tensor:
+    """Turn (N, 3, h, w)."""
+    mirrored, quarter = how
     images = images.flip(3) if mirrored else images
     return torch.rot90(images, quarter, (2, 3)) if quarter else images
 
 
-def _back(logits: Tensor, turn: Turn) -> Tensor:
-    """Undo `_turn` on (N, h, w)."""
-    mirrored, quarter = turn
+def back(logits: Tensor, how: Turn) -> Tensor:
+    """Undo `turn` on (N, h, w)."""
+    mirrored, quarter = how
     logits = torch.rot90(logits, -quarter, (1, 2)) if quarter else logits
     return logits.flip(2) if mirrored else logits
 

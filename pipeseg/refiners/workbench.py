@@ -1,8 +1,7 @@
 """Puts pictures, teachers and a refiner together: calibration, refinement at native size, all cores busy."""
 
-import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -12,7 +11,8 @@ from pipeseg.data.folder import Sample
 from pipeseg.data.loading import CACHE_BYTES
 from pipeseg.data.parallel import threaded
 from pipeseg.errors import RunFailed
-from pipeseg.refiners.base import NEUTRAL, BoxPicture, Calibration, Refiner, View
+from pipeseg.refiners.base import NEUTRAL, BoxPicture, Calibration, CropTraining, Refiner, View
+from pipeseg.refiners.box_answers import BoxNetworks, answered_in_boxes
 from pipeseg.refiners.calibration import FEWEST_TO_SHIFT, HandFills, count_logits, find_shift
 from pipeseg.refiners.source import Boxed
 from pipeseg.refiners.teachers import Looked, Teachers, answered, look, native, probability_of
@@ -33,6 +33,7 @@ class Workbench:
     Attributes:
         boxed: the pictures to refine.
         teachers: None where no refiner asks for one.
+        box_networks: what the teachers became that learned about boxes.
     """
 
     run: Run
@@ -40,6 +41,7 @@ class Workbench:
     boxes_of: BoxesOf
     teachers: Teachers | None
     batch_size: int
+    box_networks: Mapping[CropTraining, BoxNetworks] = field(default_factory=dict)
     _said: dict[View, "_Said"] = field(default_factory=dict)
 
     def calibrate(self, refiner: Refiner, hand: HandFills | None) -> tuple[Calibration, dict[str, float | int | str]]:
@@ -99,9 +101,14 @@ class Workbench:
         self, view: View, samples: Sequence[Sample], keep_image: bool, between: Callable[[], None]
     ) -> Iterator[tuple[Looked, np.ndarray]]:
         assert self.teachers is not None
-        with closing(look(samples, self.teachers.sizes(view), keep_image=keep_image)) as pictures:
+        sizes = [] if view.crops else self.teachers.sizes(view)
+        with closing(look(samples, sizes, keep_image=keep_image or view.crops is not None)) as pictures:
             try:
-                yield from answered(self.teachers, view, pictures, self.batch_size, between)
+                if view.crops:
+                    boxed = ((each, self.boxes_of(each.sample, each.shape)[1]) for each in pictures)
+                    yield from answered_in_boxes(self.box_networks[view.crops], boxed, self.batch_size, between)
+                else:
+                    yield from answered(self.teachers, view, pictures, self.batch_size, between)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -113,9 +120,8 @@ class Workbench:
             return self._said[view]
         assert self.teachers is not None
         tick = _Ticker(self.run, len(self.boxed), "calibrate")
-        shape = (len(self.boxed), *self.teachers.sizes(view)[0])
-        # what memory does not hold is asked for a second time
-        logits = np.empty(shape, np.float32) if 4 * math.prod(shape) <= CACHE_BYTES else None
+        logits: list[np.ndarray] = []
+        held = 0
 
         def count(item: tuple[Looked, np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
             looked, found = item
@@ -128,23 +134,27 @@ class Workbench:
             closing(self._ask(view, self.boxed, False, tick.obey)) as answers,
             closing(threaded(count, answers)) as done,
         ):
-            for index, (found, of_picture) in enumerate(done):
-                if logits is not None:
-                    logits[index] = found
+            for found, of_picture in done:
+                held += found.nbytes
+                # what memory does not hold is asked for a second time
+                if held <= CACHE_BYTES:
+                    logits.append(found)
+                else:
+                    logits.clear()
                 counts += of_picture
                 tick()
-        self._said[view] = _Said(logits, np.stack(counts))
+        self._said[view] = _Said(logits or None, np.stack(counts))
         return self._said[view]
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What the teachers said: logits float32 (N, h, w) of the pictures, and `count_logits` of every box.
+    """What the teachers said: logits float32 (h, w) of each picture, and `count_logits` of every box.
 
     There are no logits where memory does not hold them.
     """
 
-    logits: np.ndarray | None
+    logits: list[np.ndarray] | None
     counts: np.ndarray
 
 

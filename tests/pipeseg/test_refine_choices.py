@@ -182,7 +182,7 @@ def test_what_was_stored_refines_as_what_is_asked_again(workshop, teachers, monk
 def test_a_stop_at_any_point_leaves_nothing(workshop, teachers, phase):
     datasets = workshop.settings.datasets_dir
     before = sorted(path.name for path in datasets.iterdir())
-    run = workshop.run(CONFIG, refiner="auto")
+    run = workshop.run(CONFIG, refiner={"name": "auto", "args": {"candidates": ["box", "ensemble"]}})
 
     def stop(event):
         if event.get("phase") == phase:

@@ -1,0 +1,95 @@
+"""Teachers learn about boxes before they refine: one copy of each, on the hand-drawn pictures and their boxes."""
+
+from collections.abc import Mapping, Sequence
+
+from pipeseg.data.boxes import Box
+from pipeseg.data.folder import Sample
+from pipeseg.data.parallel import threaded
+from pipeseg.refiners.base import CropTraining, View
+from pipeseg.refiners.box_answers import BoxNetworks
+from pipeseg.refiners.crops import learn_boxes
+from pipeseg.refiners.source import SourceBoxes, hand_picture
+from pipeseg.refiners.teachers import Teachers, copy_network
+from pipeseg.run import Run
+from pipeseg.schema import STRIDE, RefineConfig, TrainConfig
+
+# a box needs no more: larger crops cost time and show the same
+LARGEST_CROP = 160
+BATCH_SIZE = 8
+EMA_DECAY = 0.99
+WARMUP_STEPS = 20
+
+
+def teach_boxes(
+    run: Run, teachers: Teachers, views: Sequence[View], hand: Sequence[Sample], boxes: SourceBoxes
+) -> dict[CropTraining, BoxNetworks]:
+    """Let a copy of each teacher learn, once for all views that ask for the same training.
+
+    Args:
+        hand: the pictures that the teachers learned from, with hand masks. Where the source has no boxes of one, they
+            are made from its mask.
+
+    Raises:
+        BadInput: no hand-drawn picture has a box.
+        StopRequested: a person stopped it.
+    """
+    learned: dict[CropTraining, BoxNetworks] = {}
+    for view in views:
+        if view.crops is None or view.crops in learned:
+            continue
+        of_hand = _boxes_of(hand, boxes)
+        size = view.crops.size or min(LARGEST_CROP, *(min(each) for each in teachers.sizes(view)))
+        networks = []
+        for number, teacher in enumerate(teachers.of(view), 1):
+            total = len(teachers.of(view))
+            phase = "learning boxes" + (f", teacher {number} of {total}" if total > 1 else "")
+
+            def tick(done: int, steps: int, phase: str = phase) -> None:
+                run.progress(done, steps, force=done == steps, phase=phase)
+                run.obey(lambda: None)
+
+            config = _training(run.config, view.crops, size, teacher.header.model, number)
+            network = learn_boxes(
+                copy_network(teacher.model),
+                of_hand,
+                config,
+                teachers.hardware,
+                channel=teacher.channel,
+                warn=run.warn,
+                tick=tick,
+            )
+            networks.append((network, teacher.channel))
+        learned[view.crops] = BoxNetworks(networks, size, view.flips, teachers.hardware)
+        run.message(
+            f"{len(networks)} teachers learned {view.crops.steps} steps on {sum(map(len, of_hand.values()))} boxes of"
+            f" {sum(map(bool, of_hand.values()))} hand-drawn pictures, {size} px"
+        )
+    return learned
+
+
+def _boxes_of(hand: Sequence[Sample], boxes: SourceBoxes) -> Mapping[Sample, Sequence[Box]]:
+    found = threaded(lambda sample: hand_picture(sample, boxes), hand)
+    return {
+        picture.sample: [(columns.start, rows.start, columns.stop, rows.stop) for rows, columns in picture.boxed[1]]
+        for picture in found
+    }
+
+
+def _training(config: object, crops: CropTraining, size: int, model: dict[str, object], number: int) -> TrainConfig:
+    assert isinstance(config, RefineConfig)
+    return TrainConfig(
+        seed=config.seed + number,
+        train_dataset=config.baseline_dataset,
+        validation_dataset=config.validation_dataset,
+        evaluation_dataset=config.evaluation_dataset,
+        image_size=(max(STRIDE, size // STRIDE * STRIDE),) * 2,
+        model=model,
+        epochs=1,
+        steps_per_epoch=crops.steps,
+        batch_size=BATCH_SIZE,
+        micro_batch="auto",
+        learning_rate=crops.learning_rate,
+        schedule="cosine",
+        warmup_steps=min(WARMUP_STEPS, crops.steps // 4),
+        ema_decay=EMA_DECAY,
+    )

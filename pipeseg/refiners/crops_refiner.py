@@ -1,0 +1,49 @@
+"""The ensemble refiner, with teachers that look at one box at a time."""
+
+from typing import Literal
+
+from pipeseg.errors import BadInput
+from pipeseg.refiners.base import CropTraining, Flips, View
+from pipeseg.refiners.ensemble import EnsembleRefiner, Weighting
+from pipeseg.schema import check_stride
+
+
+class CropsRefiner(EnsembleRefiner):
+    """`EnsembleRefiner`, whose teachers first learn which part of a box is the defect; see `pipeseg.refiners.crops`.
+
+    Args:
+        steps: optimizer steps of 8 crops, for each teacher.
+        size: side of a crop, px; None is the shorter side of the teachers' input, at most 160.
+        learning_rate: at its peak.
+        teachers: `all`, or only the `first`, the one of the run's own seed.
+    """
+
+    name = "crops"
+
+    def __init__(
+        self,
+        steps: int = 300,
+        size: int | None = None,
+        learning_rate: float = 1e-3,
+        teachers: Literal["first", "all"] = "all",
+        flips: Flips = "horizontal",
+        calibrate: bool = True,
+        target: Literal["soft", "hard"] = "hard",
+        weight: Weighting = "confidence",
+        band: tuple[float, float] = (0.3, 0.7),
+        false_boxes: bool = True,
+        reset_below: float = 0.0,
+    ):
+        super().__init__(flips, calibrate, target, weight, band, false_boxes, reset_below)
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+            raise BadInput(f"refiner.args.steps: must be a whole number, 1 or more (got {steps!r})")
+        if isinstance(learning_rate, bool) or not isinstance(learning_rate, int | float) or not 0 < learning_rate <= 10:
+            raise BadInput(f"refiner.args.learning_rate: must be a number above 0, at most 10 (got {learning_rate!r})")
+        if teachers not in ("first", "all"):
+            raise BadInput(f"refiner.args.teachers: must be first or all (got {teachers!r})")
+        if size is not None:
+            try:
+                check_stride((int(size), int(size)))
+            except (TypeError, ValueError) as error:
+                raise BadInput(f"refiner.args.size: {error}") from None
+        self.view = View(teachers, flips, CropTraining(steps, size, float(learning_rate)))
