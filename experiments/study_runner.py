@@ -26,7 +26,7 @@ from pipeseg.schema import Config, StudyConfig
 
 POLL_SECONDS = 0.2
 TELL_SECONDS = 2.0
-# a step of unknown duration counts as one of these, where its own kind has not ended yet
+# a training of unknown duration counts as one of these, where its own kind has not ended yet
 LIKE = {"final": "baseline", "equal_budget": "final", "full_masks": "equal_budget"}
 
 
@@ -77,7 +77,7 @@ class StudyRunner:
             # each of them would take every core
             self._environment = {"OMP_NUM_THREADS": str(max(1, cores // self.jobs))}
         self._retried: set[str] = set()
-        self._told: tuple[float, str] = (0.0, "")
+        self._told: tuple[float, int, str] = (0.0, 0, "")
 
     def work(self) -> dict[str, Outcome]:
         """Do what is left and return what became of every step, in the order of the plan.
@@ -151,7 +151,6 @@ class StudyRunner:
         self.outcomes[name] = outcome
         if outcome.problem:
             self.run.warn(f"{name}: {outcome.problem}")
-        self._tell(force=True)
 
     def _fill(self) -> bool:
         """Begin what can begin, in the order of the plan; return whether that may let others begin."""
@@ -291,32 +290,36 @@ class StudyRunner:
     def _say(self, name: str, run: RunDirectory, status: str, **facts: Any) -> None:
         self.run.emit("child", run_id=run.run_id, step=name, status=status, **facts)
 
-    def _tell(self, force: bool = False) -> None:
+    def _tell(self) -> None:
         """Tell how far the study is: at every change, and now and then."""
-        names = list(self.working)
+        names, now, done = list(self.working), time.monotonic(), len(self.outcomes)
         phase = f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0] if names else "between steps"
-        if not force and phase == self._told[1] and time.monotonic() - self._told[0] < TELL_SECONDS:
+        if (done, phase) == self._told[1:] and now - self._told[0] < TELL_SECONDS:
             return
-        self._told = time.monotonic(), phase
+        self._told = now, done, phase
         left = self._seconds_left()
         facts = {} if left is None else {"eta_seconds": round(left, 1)}
-        self.run.progress(len(self.outcomes), len(self.nodes), force=True, phase=phase, **facts)
+        self.run.progress(done, len(self.nodes), force=True, phase=phase, **facts)
 
     def _seconds_left(self) -> float | None:
         known: dict[str, list[float]] = {}
         for name, outcome in self.outcomes.items():
             if outcome.seconds is not None:
                 known.setdefault(self.nodes[name].stage, []).append(outcome.seconds)
-        stages = [node.stage for node in self.waiting]
-        worked = {name: time.monotonic() - work.began for name, work in self.working.items()}
-        working = [(self.nodes[name].stage, spent) for name, spent in worked.items()]
-        return seconds_left(known, stages, working, self.jobs)
+        working = []
+        for name, work in self.working.items():
+            stage, spent = self.nodes[name].stage, time.monotonic() - work.began
+            working.append((stage, spent))
+            left = runs.view(work.run).eta_seconds
+            if stage not in known and left is not None:  # none of its kind has ended; it says itself how long it takes
+                known[stage] = [spent + left]
+        return seconds_left(known, [node.stage for node in self.waiting], working, self.jobs)
 
 
 def seconds_left(
     known: Mapping[str, list[float]], waiting: list[str], working: list[tuple[str, float]], jobs: int
 ) -> float | None:
-    """Return about how many seconds a study will still take, None before any step has ended.
+    """Return about how many seconds a study will still take, None where no training says how long one takes.
 
     Args:
         known: stage -> seconds that its steps took.
@@ -325,7 +328,8 @@ def seconds_left(
         jobs: steps at a time.
     """
     every = [seconds for each in known.values() for seconds in each]
-    if not every:
+    left_to_do = {*waiting, *(stage for stage, _ in working)}
+    if not every or (left_to_do & {*TRAININGS} and not {*known} & {*TRAININGS}):
         return None
 
     def expected(stage: str) -> float:
