@@ -15,6 +15,7 @@ from typing import Any
 
 from experiments.folders import Experiment
 from experiments.preflight import dataset_names
+from pipeseg.errors import BadInput
 from pipeseg.registry import LOSSES, MODELS, REFINERS
 from pipeseg.run_directory import read_json
 from pipeseg.schema import Config, RefineConfig
@@ -30,7 +31,7 @@ PACKAGES = ("torch", "torchvision", "timm", "segmentation-models-pytorch", "open
 # they carry what a run says, or know names, and decide nothing
 CARRIERS = {
     *("pipeseg.errors", "pipeseg.events", "pipeseg.run", "pipeseg.run_directory", "pipeseg.settings"),
-    "pipeseg.registry",
+    *("pipeseg.registry", "pipeseg.schema_study"),
 }
 CALLER = "experiments.entry"
 # parts of a dataset that a run reads
@@ -53,6 +54,9 @@ def step_key(
     Args:
         teachers: files of weights that the run uses.
         tick: told (done, total) while files are hashed.
+
+    Raises:
+        BadInput: the experiment's script is no Python.
     """
     from experiments.provenance import package_versions
     from pipeseg.data.fingerprint import digest_file
@@ -155,8 +159,7 @@ def _reachable(root: Path, script: Path, modules: Iterable[str]) -> list[tuple[s
 
 def _direct(root: Path, script: Path) -> dict[str, Path]:
     """Return the parts of `experiments` that do the script's work, by name."""
-    tree = ast.parse(script.read_text(encoding="utf-8"))
-    names = {name for name in _imports(tree) if name.startswith("experiments.") and name != CALLER}
+    names = {name for name in _imports(_parse(script)) if name.startswith("experiments.") and name != CALLER}
     return {name: path for name in names if (path := _file_of(root, name))}
 
 
@@ -172,7 +175,7 @@ def _read(path: Path, changed: int) -> tuple[str, tuple[str, ...]]:
     Args:
         changed: time stamp of the file, so that an edit is seen.
     """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = _parse(path)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
             node, clean=False
@@ -183,6 +186,13 @@ def _read(path: Path, changed: int) -> tuple[str, tuple[str, ...]]:
     texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
     names |= {name for text in texts for name in _MODULE.findall(text)}
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(sorted(names))
+
+
+def _parse(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        raise BadInput(f"{path}: line {error.lineno}: not Python ({error.msg}); mend it") from None
 
 
 def _imports(tree: ast.AST) -> Iterable[str]:
