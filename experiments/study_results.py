@@ -1,5 +1,8 @@
 """What a study leaves in `results/`: every step with its run and scores, and the comparison of its own runs."""
 
+import contextlib
+import io
+import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,16 +10,16 @@ from typing import Any
 
 from experiments.study_plan import Node
 from experiments.study_runner import Outcome
-from pipeseg.errors import BadInput
+from pipeseg.errors import BadInput, RunFailed
 from pipeseg.run import Run
-from pipeseg.run_directory import read_json, write_atomically, write_json
+from pipeseg.run_directory import read_json, write_json
 
 STEPS = "steps.json"
 COMPARISON = "comparison.json"
 
 
 def write_steps(results: Path, nodes: Sequence[Node], outcomes: Mapping[str, Outcome]) -> None:
-    """Write `steps.json`: name, stage, status, run, whether an earlier run served, seconds, problem, test scores."""
+    """Write `steps.json`: for each step its run, how it ended, whether an earlier run served, seconds, test scores."""
     rows = []
     for node in nodes:
         outcome = outcomes[node.name]
@@ -24,6 +27,8 @@ def write_steps(results: Path, nodes: Sequence[Node], outcomes: Mapping[str, Out
             {
                 "step": node.name,
                 "stage": node.stage,
+                "defect_class": node.values.get("defect_class"),
+                "seed": node.values.get("seed"),
                 "status": outcome.status,
                 "run_id": outcome.run.run_id if outcome.run else None,
                 "reused": outcome.reused,
@@ -35,13 +40,15 @@ def write_steps(results: Path, nodes: Sequence[Node], outcomes: Mapping[str, Out
     write_json(results / STEPS, {"steps": rows})
 
 
-def runs_of(results: Path) -> dict[str, list[str]]:
-    """Return stage -> ids of the study's finished runs, from `steps.json`; {} before the study has ended."""
-    found: dict[str, list[str]] = {}
-    for row in read_json(results / STEPS).get("steps", []):
-        if row.get("status") == "finished" and row.get("run_id"):
-            found.setdefault(row["stage"], []).append(row["run_id"])
-    return found
+def pairs_of(results: Path) -> tuple[list[str], list[str]]:
+    """Return the ids of the baselines and of the finals of every class and seed that has both, from `steps.json`."""
+    rows = [row for row in read_json(results / STEPS).get("steps", []) if row["status"] == "finished"]
+    sides = [
+        {(row["defect_class"], row["seed"]): row["run_id"] for row in rows if row["stage"] == stage}
+        for stage in ("baseline", "final")
+    ]
+    both = [key for key in sides[0] if key in sides[1]]
+    return [sides[0][key] for key in both], [sides[1][key] for key in both]
 
 
 def tell_scores(run: Run) -> None:
@@ -57,26 +64,24 @@ def compare_runs(run: Run) -> str | None:
 
     Returns what prevented it in one sentence, None where nothing did.
     """
-    from experiments.commands.compare import collect
-    from experiments.mlflow_store import StoreUnreachable
-    from experiments.tables import render
+    from experiments.commands.compare import Format, compare
 
+    table = run.directory.results / COMPARISON
     # what an earlier session compared may be less than there is now
-    (run.directory.results / COMPARISON).unlink(missing_ok=True)
-    stages = runs_of(run.directory.results)
-    baselines, finals = stages.get("baseline", []), stages.get("final", [])
-    if not (baselines and finals):
+    table.unlink(missing_ok=True)
+    baselines, finals = pairs_of(run.directory.results)
+    if not baselines:
         return "no pair of baseline and final has finished"
     try:
-        rows, notes = collect(baseline=baselines, final=finals, settings=run.settings)
-    except (BadInput, StoreUnreachable) as error:
-        return f"{error}; afterwards: `python -m experiments resume {run.directory.run_id}`"
-    for form, ending in (("json", "json"), ("markdown", "md")):
-        write_atomically(run.directory.results / f"comparison.{ending}", render(rows, form))
-    for text in notes:
+        with contextlib.redirect_stderr(io.StringIO()) as notes:
+            compare(format=Format.json, baseline=baselines, final=finals, output=table)
+        with contextlib.redirect_stderr(io.StringIO()):
+            compare(format=Format.markdown, baseline=baselines, final=finals, output=table.with_suffix(".md"))
+    except (BadInput, RunFailed) as error:
+        return str(error)
+    rows = json.loads(table.read_text(encoding="utf-8"))
+    for text in [*notes.getvalue().splitlines(), *map(_sentence, rows)]:
         run.message(text)
-    for row in rows:
-        run.message(_sentence(row.row()))
     return None if rows else "MLflow holds nothing to compare"
 
 

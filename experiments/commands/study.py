@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 def print_comparison(directory: "RunDirectory") -> None:
     """Print the table of a study that has compared its runs; nothing for any other run."""
     from experiments.commands.compare import compare
-    from experiments.study_results import COMPARISON, runs_of
+    from experiments.study_results import COMPARISON, pairs_of
 
     if (directory.results / COMPARISON).is_file():
-        stages = runs_of(directory.results)
-        compare(baseline=stages["baseline"], final=stages["final"])
+        baselines, finals = pairs_of(directory.results)
+        compare(baseline=baselines, final=finals)
