@@ -51,7 +51,7 @@ def config_facts(values: dict[str, Any]) -> list[tuple[str, str]]:
 
     def named(value: object) -> str:
         if not isinstance(value, dict):
-            return ""
+            return value if isinstance(value, str) else ""
         arguments = value.get("args") if isinstance(value.get("args"), dict) else {}
         encoder = arguments.get("encoder_name")
         others = {key.removeprefix("encoder_"): item for key, item in arguments.items() if key != "encoder_name"}

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ __all__ = [
     "STATUSES",
     "RunView",
     "find_run",
+    "finished_runs",
     "is_prepared_only",
     "last_runs",
     "latest_finished",
@@ -140,13 +141,19 @@ def latest_finished(
     settings: Settings, *, stage: str, defect_class: str | None = None, **config_equals: Any
 ) -> RunDirectory | None:
     """Return the newest finished run of a stage (and class) whose resolved config holds `config_equals`, else None."""
+    return next(finished_runs(settings, (stage,), defect_class, **config_equals), None)
+
+
+def finished_runs(
+    settings: Settings, stages: Collection[str], defect_class: str | None = None, **config_equals: Any
+) -> Iterator[RunDirectory]:
+    """Yield the finished runs of some stages, newest first; see `latest_finished`."""
     for directory in _newest_first(settings):
         info = _record(directory).read_info()
-        if info.get("stage") != stage or (defect_class is not None and info.get("defect_class") != defect_class):
+        if info.get("stage") not in stages or (defect_class is not None and info.get("defect_class") != defect_class):
             continue
         if run_status(directory) == "finished" and _config_holds(directory, config_equals):
-            return directory
-    return None
+            yield directory
 
 
 def _config_holds(directory: RunDirectory, wanted: dict[str, Any]) -> bool:

@@ -1,174 +1,215 @@
-"""Refines box masks with a baseline and writes the hybrid dataset: box pictures refined, hand pictures as drawn."""
+"""Refines box masks and writes the hybrid dataset: box pictures refined, hand pictures as drawn."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from torch import Tensor
 
-from pipeseg.data.boxes import Box, fill_boxes, read_boxes
-from pipeseg.data.build import building_together
-from pipeseg.data.folder import DatasetFolder
-from pipeseg.data.loading import DEFECT_LEVEL, Pictures
-from pipeseg.data.pictures import read_mask
-from pipeseg.data.via import read_via
+from pipeseg.data.build import DatasetWriter, building_together
+from pipeseg.data.folder import DatasetFolder, Sample
+from pipeseg.data.parallel import threaded
+from pipeseg.data.pictures import picture_size
 from pipeseg.errors import BadInput
-from pipeseg.registry import REFINERS, build
+from pipeseg.refiners import BoxPicture, Calibration, Refiner, candidates_of
+from pipeseg.refiners.contest import Score, hold_contest
+from pipeseg.refiners.results import (
+    EXAMPLES,
+    BoxRow,
+    box_rows,
+    count_decisions,
+    write_boxes,
+    write_example,
+    write_scores,
+)
+from pipeseg.refiners.source import Boxed, Chosen, SourceBoxes, choose_pictures, hand_fills, hand_picture
+from pipeseg.refiners.teachers import Teachers
+from pipeseg.refiners.workbench import Workbench
 from pipeseg.run import Run
-from pipeseg.run_directory import read_json
+from pipeseg.run_directory import read_json, write_json
 from pipeseg.schema import RefineConfig
-from pipeseg.training.checkpoint import UNNAMED_CLASS, load_model
 from pipeseg.training.device import Hardware, seed_everything
-from pipeseg.training.evaluate import native_probability, predict
 
-Refiner = Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-# pictures without the defect per box picture, as in the hand-drawn sets: without them nothing says what is no defect
-CLEAN_SHARE = 0.25
+# zlib's fastest: refined masks are many and written once
+PNG_LEVEL = 1
 
 
-def refine(run: Run, checkpoint: Path) -> None:
+def refine(run: Run, checkpoints: Sequence[Path]) -> None:
     """Write `hybrid_dataset` (train) and `<hybrid_dataset>_VAL`; val holds hand masks only.
 
-    A val of the teacher's own predictions would measure agreement with the teacher. Pictures of a group that val or
-    test holds are left out, wherever else they appear.
+    A val of the teachers' own predictions would measure agreement with them. Pictures of a group that val or test
+    holds are left out, wherever else they appear. A refined picture has its filled boxes in `boxes/` and, where not all
+    of its pixels count fully, a file in `weights/`; a hand-drawn one has neither.
 
     Args:
-        checkpoint: weights of the baseline that predicts; it is fed at the size that it was trained at.
+        checkpoints: weights of the teachers; each is fed at the size that it was trained at. Empty where the refiner
+            needs none.
 
     Raises:
-        BadInput: data, boxes or checkpoint cannot be used; nothing has been written.
+        BadInput: data, boxes or checkpoints cannot be used; nothing has been written.
     """
     config = run.config
     assert isinstance(config, RefineConfig)
     seed_everything(config.seed)
     datasets = run.settings.datasets_dir
-    hardware = Hardware.choose(config.device, config.precision)
-    refiner = _build_refiner(config)
-    model, header = load_model(checkpoint)
-    wanted = config.defect_class or UNNAMED_CLASS
-    if wanted not in header.classes:
-        raise BadInput(f"{checkpoint}: learned {', '.join(header.classes)}, not {wanted}; choose another run")
-    channel = header.classes.index(wanted)
+    candidates = candidates_of(config.refiner.name, config.refiner.args)
+    teachers = _load_teachers(run, candidates, checkpoints)
     hand, validation, test = (
         DatasetFolder.open(datasets / name)
         for name in (config.baseline_dataset, config.validation_dataset, config.evaluation_dataset)
     )
-    chosen = choose_pictures(
-        datasets / config.source_dataset, config.defect_class, (hand, validation, test), config.seed
-    )
+    source = DatasetFolder.open(datasets / config.source_dataset)
+    boxes = SourceBoxes.open(source, config.defect_class)
+    chosen = choose_pictures(source, boxes, config.defect_class, (hand, validation, test), config.seed)
+    taught = f", teachers {', '.join(str(record['run_id']) for record in teachers.records)}" if teachers else ""
     run.message(
-        f"{config.source_dataset}: {len(chosen.boxes)} pictures with boxes only, {len(chosen.clean)} without defect;"
-        f" {config.refiner.name} refiner, teacher {header.run_id}"
+        f"{source.name}: {len(chosen.boxed)} pictures with boxes only, {len(chosen.clean)} without defect;"
+        f" {config.refiner.name} refiner{taught}"
     )
-
-    def read_tick(done: int, total: int) -> None:
-        run.progress(done, total, phase=f"reading {config.source_dataset}")
-        run.obey(lambda: None)
-
-    pictures = Pictures.load(chosen.folder, header.image_size, read_tick)
-    facts = {
-        "source": config.source_dataset,
-        "defect_class": config.defect_class,
-        "seed": config.seed,
-        "parameters": {"refiner": config.refiner.model_dump(), "teacher": header.run_id},
-    }
+    bench = Workbench(run, chosen.boxed, boxes.of_sample, teachers, config.batch_size)
+    label, calibration, facts = _settle(bench, candidates, hand.samples, validation.samples, boxes)
     target = datasets / config.hybrid_dataset
     target_val = target.with_name(f"{target.name}_VAL")
+    described = {
+        "source": source.name,
+        "defect_class": config.defect_class,
+        "seed": config.seed,
+        "parameters": {
+            "refiner": config.refiner.model_dump(),
+            "teachers": [record["run_id"] for record in teachers.records] if teachers else [],
+            **facts,
+        },
+    }
     # both or none: a val of another round would choose the checkpoint
     with building_together([target, target_val]) as (writer, val_writer):
-        predictions = predict(model.to(hardware.device), pictures, hardware, config.batch_size, channel)
-        fill = _write_refined(run, (logits for logits, _ in predictions), pictures, chosen.boxes, refiner, writer.add)
+        rows = _write_refined(bench, candidates[label], calibration, chosen, writer)
         for sample in hand.samples:
             writer.add(sample.image, sample.mask)
-        members = [*chosen.folder.samples, *hand.samples]
-        writer.describe(name=target.name, set="train", groups={s.name: s.group for s in members}, **facts)
+        groups = {sample.name: sample.group for sample in (*chosen.samples, *hand.samples)}
+        writer.describe(name=target.name, set="train", groups=groups, **described)
         for sample in validation.samples:
             val_writer.add(sample.image, sample.mask)
-        val_writer.describe(
-            name=target_val.name, set="validation", groups={s.name: s.group for s in validation.samples}, **facts
+        groups_val = {sample.name: sample.group for sample in validation.samples}
+        val_writer.describe(name=target_val.name, set="validation", groups=groups_val, **described)
+    _report(run, target, label, facts, rows, len(chosen.boxed), len(groups))
+
+
+def _load_teachers(run: Run, candidates: dict[str, Refiner], checkpoints: Sequence[Path]) -> Teachers | None:
+    config = run.config
+    assert isinstance(config, RefineConfig)
+    hardware = Hardware.choose(config.device, config.precision)
+    if not needs_teacher(candidates.values()):
+        return None
+    if not checkpoints:
+        raise BadInput(f"refiner: {config.refiner.name} needs a teacher; set baseline_run to a finished run")
+    teachers = Teachers(checkpoints, config.defect_class, hardware)
+    run.directory.update(teachers=teachers.records)
+    return teachers
+
+
+def needs_teacher(refiners: Iterable[Refiner]) -> bool:
+    """Tell whether one of these asks what a network says."""
+    return any(refiner.view is not None for refiner in refiners)
+
+
+def _settle(
+    bench: Workbench,
+    candidates: dict[str, Refiner],
+    train: Sequence[Sample],
+    validation: Sequence[Sample],
+    boxes: SourceBoxes,
+) -> tuple[str, Calibration, dict[str, Any]]:
+    """Return which candidate refines (its label), its calibration, and the facts behind both.
+
+    Fill rates come from train masks alone; val masks choose between candidates, and test masks nothing.
+    """
+    run = bench.run
+    measured = any(refiner.calibrates or refiner.finds_false_boxes for refiner in candidates.values())
+    hand = hand_fills(train, boxes) if measured else None
+    if hand is not None and len(hand.values):
+        run.message(
+            f"hand masks fill {hand.mean:.0%} of {len(hand.values)} boxes ({hand.origin}); {hand.false} more are empty"
         )
-    run.metrics({"refine/fill": fill, "refine/pictures": len(chosen.boxes)}, step=len(pictures), epoch=1)
-    run.directory.update(
-        datasets={"hybrid": {"name": target.name, "fingerprint": read_json(target / "dataset.json")["fingerprint"]}}
-    )
-    run.message(f"{target.name}: {len(members)} pictures; refined masks keep {fill:.0%} of their boxes")
+    found = {label: bench.calibrate(refiner, hand) for label, refiner in candidates.items()}
+    if len(candidates) == 1:
+        [(label, (calibration, facts))] = found.items()
+        return label, calibration, {"calibration": facts} if facts else {}
+    calibrations = {label: calibration for label, (calibration, _) in found.items()}
+    scores = _contest(bench, candidates, calibrations, validation, boxes)
+    label = scores[0].refiner
+    calibration, facts = found[label]
+    chosen = {"chosen": label, "scores": {score.refiner: round(score.iou, 4) for score in scores}}
+    return label, calibration, {**chosen, "calibration": facts} if facts else chosen
 
 
-def _build_refiner(config: RefineConfig) -> Refiner:
-    try:
-        return build(REFINERS, config.refiner.name, **config.refiner.args)
-    except TypeError as error:
-        raise BadInput(f"refiner.args: {config.refiner.name}: {str(error).split('()')[-1].strip()}") from error
+def _contest(
+    bench: Workbench,
+    candidates: dict[str, Refiner],
+    calibrations: dict[str, Calibration],
+    validation: Sequence[Sample],
+    boxes: SourceBoxes,
+) -> list[Score]:
+    run = bench.run
+    hand = list(threaded(lambda sample: hand_picture(sample, boxes), validation))
+    if guessed := sum(found.is_guessed for found in hand):
+        run.warn(
+            f"{guessed} of {len(hand)} val pictures have no boxes in the source: refiners are compared in the bounding"
+            " boxes of their masks, loosened by up to 15 % a side"
+        )
+    of_hand = {found.sample: found.boxed for found in hand}
 
+    def boxes_of(sample: Sample, shape: tuple[int, int]) -> Boxed:
+        return of_hand[sample]
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Pictures of the source that nobody labelled by hand.
-
-    Attributes:
-        folder: the source, with the chosen samples only.
-        boxes: boxes by file name; None instead of boxes where the source's own mask is the box mask.
-        clean: names of pictures without a box of the class.
-    """
-
-    folder: DatasetFolder
-    boxes: dict[str, list[Box] | None]
-    clean: frozenset[str]
-
-
-def choose_pictures(source: Path, defect_class: str | None, hand_sets: tuple[DatasetFolder, ...], seed: int) -> Chosen:
-    """Choose the pictures to refine: not labelled by hand, no copy of a labelled one; plus a share without boxes.
-
-    Raises:
-        BadInput: no picture with boxes is left.
-    """
-    whole = DatasetFolder.open(source)
-    labelled = read_via(source / "labels.csv").keys() if (source / "labels.csv").exists() else set()
-    # by name as well: a hand-made set may know nothing of the source's groups
-    labelled = {*labelled, *(sample.name for hand in hand_sets for sample in hand.samples)}
-    taken = {sample.group for hand in hand_sets for sample in hand.samples}
-    taken |= {sample.group for sample in whole.samples if sample.name in labelled}
-    free = [sample for sample in whole.samples if sample.group not in taken]
-    boxes: dict[str, list[Box] | None]
-    if (source / "boxes.csv").exists():
-        found = read_boxes(source / "boxes.csv", defect_class)
-        boxes = {sample.name: found[sample.name] for sample in free if sample.name in found}
-    else:
-        # the original's archive: no list of boxes, its masks are the filled boxes of its one class
-        boxes = {sample.name: None for sample in free}
-    if not boxes:
-        raise BadInput(f"{source}: no picture with a box of {defect_class!r} is left beside the hand-labelled ones")
-    without = [sample.name for sample in free if sample.name not in boxes]
-    order = np.random.default_rng(seed).permutation(len(without))[: round(CLEAN_SHARE * len(boxes))]
-    clean = frozenset(without[index] for index in order)
-    samples = tuple(sample for sample in free if sample.name in boxes or sample.name in clean)
-    return Chosen(DatasetFolder(source, samples), boxes, clean)
+    trial = Workbench(run, (), boxes_of, bench.teachers, bench.batch_size)
+    scores = hold_contest(trial, candidates, calibrations, hand)
+    write_scores(run.directory.results / "refiners.csv", scores)
+    told = ", ".join(f"{score.refiner} {score.iou:.4f}" for score in scores)
+    run.message(f"IoU inside the boxes of {scores[0].pictures} val pictures: {told}; {scores[0].refiner} refines")
+    return scores
 
 
 def _write_refined(
-    run: Run,
-    predictions: Iterable[Tensor],
-    pictures: Pictures,
-    boxes: dict[str, list[Box] | None],
-    refiner: Refiner,
-    add: Callable[[Path, np.ndarray], None],
-) -> float:
-    """Refine each picture at native size, as batches of logits come, and return the kept share of the boxes' area."""
-    done, kept, boxed = 0, 0, 0
-    for logits in predictions:
-        for sample, picture_logits in zip(pictures.samples[done:], logits, strict=False):
-            mask = read_mask(sample.mask)
-            if sample.name in boxes:
-                found = boxes[sample.name]
-                inside = mask >= DEFECT_LEVEL if found is None else fill_boxes(found, *mask.shape)
-            else:
-                inside = np.zeros(mask.shape, bool)
-            refined = refiner(native_probability(picture_logits, *mask.shape).cpu().numpy(), inside)
-            kept, boxed = kept + int((refined >= DEFECT_LEVEL).sum()), boxed + int(inside.sum())
-            add(sample.image, refined)
-        done += len(logits)
-        run.progress(done, len(pictures), force=done == len(pictures), phase="refine")
-        run.obey(lambda: None)
-    return kept / boxed if boxed else 0.0
+    bench: Workbench, refiner: Refiner, calibration: Calibration, chosen: Chosen, writer: DatasetWriter
+) -> list[BoxRow]:
+    """Write every picture of the source with its mask, boxes and weights; return what became of each box."""
+    rows: list[BoxRow] = []
+    lock = threading.Lock()
+    shown = set(np.linspace(0, len(chosen.boxed) - 1, min(EXAMPLES, len(chosen.boxed)), dtype=int).tolist())
+    examples = {chosen.boxed[index].name for index in shown}
+    folder = bench.run.directory.results / "refined"
+
+    def finish(sample: Sample, picture: BoxPicture) -> None:
+        refined = refiner(picture, calibration)
+        inside = np.where(picture.inside, 255, 0).astype(np.uint8)
+        writer.add(sample.image, refined.target, boxes=inside, weight=refined.weight, level=PNG_LEVEL)
+        with lock:
+            rows.extend(box_rows(sample, picture, refined))
+        if sample.name in examples:
+            write_example(folder, sample, picture, refined)
+
+    bench.refine(refiner, chosen.boxed, finish)
+    for sample in chosen.clean:
+        nothing = np.zeros(picture_size(sample.image), np.uint8)
+        writer.add(sample.image, nothing, boxes=nothing, level=PNG_LEVEL)
+    return rows
+
+
+def _report(
+    run: Run, target: Path, label: str, facts: dict[str, Any], rows: list[BoxRow], refined: int, total: int
+) -> None:
+    decisions = count_decisions(rows)
+    pixels = [(row.x_max - row.x_min) * (row.y_max - row.y_min) for row in rows]
+    fill = float(np.average([row.fill for row in rows], weights=pixels)) if rows else 0.0
+    write_boxes(run.directory.results / "boxes.csv", rows)
+    write_json(run.directory.results / "summary.json", {"refiner": label, "boxes": decisions, "fill": fill, **facts})
+    values = {"refine/fill": fill, "refine/pictures": refined, "refine/boxes": len(rows)}
+    values |= {f"refine/boxes_{decision}": count for decision, count in decisions.items()}
+    measured = facts.get("calibration", {})
+    values |= {f"refine/{key}": value for key, value in measured.items() if isinstance(value, float)}
+    run.metrics(values, step=total, epoch=1)
+    described = read_json(target / "dataset.json")
+    run.directory.update(datasets={"hybrid": {"name": target.name, "fingerprint": described["fingerprint"]}})
+    told = [f"{count} of {len(rows)} boxes {word}" for word, count in decisions.items() if count and word != "kept"]
+    run.message("; ".join([f"{target.name}: {total} pictures; {label} keeps {fill:.0%} of the boxes' area", *told]))

@@ -143,8 +143,18 @@ LOSSES_HELP = {
     "CombinedLoss": "any of these, weighted: losses: [{name, weight, args}, ...]",
 }
 REFINERS = {
-    "original": "pipeseg.refiners:OriginalRefiner",
     "box": "pipeseg.refiners:BoxRefiner",
+    "original": "pipeseg.refiners:OriginalRefiner",
+    "grabcut": "pipeseg.refiners:GrabCutRefiner",
+    "ensemble": "pipeseg.refiners:EnsembleRefiner",
+    "auto": "pipeseg.refiners:AutoRefiner",
+}
+REFINERS_HELP = {
+    "box": "the filled box as it is",
+    "original": "the published blend: 0.3 box + 0.7 (p > 0.75) of one teacher, no weights",
+    "grabcut": "colours inside the box against those around it; no teacher",
+    "ensemble": "mean probability of all teachers, filled as hand masks are; unsure pixels and false boxes count less",
+    "auto": "tries each of these on hand-drawn val pictures and takes the best",
 }
 
 

@@ -82,8 +82,19 @@ class OptimizerConfig(Section):
 
 
 class RefinerConfig(Section):
-    name: Annotated[str, _known(REFINERS, "refiner")] = Field("original", description="how box masks are sharpened")
-    args: dict[str, Any] = Field(default_factory=dict, description="arguments of the refiner")
+    """How box masks are sharpened; a plain word is a name without arguments."""
+
+    name: Annotated[str, _known(REFINERS, "refiner")] = Field("ensemble", description=f"refiner: {', '.join(REFINERS)}")
+    args: dict[str, Any] = Field(
+        default_factory=dict,
+        description="arguments of the refiner; of ensemble: flips (none, horizontal, dihedral), calibrate, target"
+        " (soft, hard), weight (confidence, band, none), band, false_boxes, reset_below; of auto: candidates",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
 
 
 class TrainConfig(Experiment):
@@ -216,7 +227,16 @@ class RefineConfig(Experiment):
     validation_dataset: str = Field(min_length=1, description="hand masks that become the hybrid dataset's val")
     evaluation_dataset: str = Field(min_length=1, description="test set: its groups are kept out")
     hybrid_dataset: str = Field(min_length=1, description="dataset to write, e.g. sample_{defect_class}_H1")
-    baseline_run: str = Field("latest", min_length=1, description="run whose best checkpoint predicts, or latest")
+    baseline_run: str | list[str] = Field(
+        "latest",
+        min_length=1,
+        description="teachers: latest (of this seed), all (the newest of every seed, of one recipe), a run, or [runs]",
+    )
+    teacher_dataset: str | None = Field(
+        None,
+        description="what the teachers of latest and all learned from; null = baseline_dataset, for a second round the"
+        " hybrid dataset of the first",
+    )
     refiner: RefinerConfig = Field(default_factory=RefinerConfig)
     batch_size: int = Field(16, ge=1, description="pictures per prediction step")
     device: str = Field("auto", pattern=DEVICE, description="auto, cpu, cuda, cuda:N or mps")

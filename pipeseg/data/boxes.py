@@ -73,7 +73,17 @@ def box_row(name: str, defect_class: str, box: Box) -> list[object]:
 def fill_boxes(boxes: list[Box], height: int, width: int) -> np.ndarray:
     """Return the union of the boxes as bool (height, width); parts outside the picture are cut off."""
     inside = np.zeros((height, width), bool)
-    for x_min, y_min, x_max, y_max in boxes:
-        rows = slice(max(0, round(y_min)), max(0, round(y_max)))
-        inside[rows, max(0, round(x_min)) : max(0, round(x_max))] = True
+    for place in box_places(boxes, height, width):
+        inside[place] = True
     return inside
+
+
+def box_places(boxes: list[Box], height: int, width: int) -> list[tuple[slice, slice]]:
+    """Return (rows, columns) of each box within the picture; those that cover no pixel of it are left out."""
+    places = []
+    for x_min, y_min, x_max, y_max in boxes:
+        rows = slice(max(0, round(y_min)), min(height, round(y_max)))
+        columns = slice(max(0, round(x_min)), min(width, round(x_max)))
+        if rows.start < rows.stop and columns.start < columns.stop:
+            places.append((rows, columns))
+    return places

@@ -28,8 +28,21 @@ class DatasetWriter:
         for part in ("images", "masks"):
             (folder / part).mkdir(parents=True)
 
-    def add(self, image: Path, mask: np.ndarray | Path) -> Path:
+    def add(
+        self,
+        image: Path,
+        mask: np.ndarray | Path,
+        boxes: np.ndarray | Path | None = None,
+        weight: np.ndarray | Path | None = None,
+        *,
+        level: int = 6,
+    ) -> Path:
         """Add a picture (hard-linked where the disk can, else copied) and its mask (uint8 (H, W), or a PNG file).
+
+        Args:
+            boxes: filled boxes, 0 or 255, of a picture that nobody labelled by hand (all 0: it has no box).
+            weight: how far each pixel's target counts in the loss, 255 = fully; None means 255 everywhere.
+            level: see `write_png`.
 
         Returns the mask's file, which lies there until the dataset is put in its place.
 
@@ -44,10 +57,15 @@ class DatasetWriter:
         if is_second:
             raise BadInput(f"{image}: a second picture for masks/{target.name}; rename or remove one")
         link_or_copy(image, self.folder / "images" / image.name)
-        if isinstance(mask, Path):
-            link_or_copy(mask, target)
-        else:
-            write_png(target, mask)
+        for part, content in (("masks", mask), ("boxes", boxes), ("weights", weight)):
+            if content is None:
+                continue
+            file = self.folder / part / target.name
+            file.parent.mkdir(exist_ok=True)
+            if isinstance(content, Path):
+                link_or_copy(content, file)
+            else:
+                write_png(file, content, level)
         return target
 
     def describe(self, **facts: Any) -> None:

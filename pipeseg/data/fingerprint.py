@@ -1,10 +1,10 @@
-"""A dataset's identity: one hash over the names and bytes of its pictures and masks."""
+"""A dataset's identity: one hash over the names and bytes of its files."""
 
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pipeseg.data.names import same_form
+from pipeseg.data.names import PARTS, same_form
 from pipeseg.data.parallel import threaded
 from pipeseg.run_directory import write_atomically
 
@@ -12,7 +12,7 @@ CHECKSUMS = "checksums.sha256"
 
 
 def fingerprint_folder(folder: Path, tick: Callable[[int, int], None] = lambda done, total: None) -> str:
-    """Return the SHA-256 (hex) over sorted relative paths and contents of `images/` and `masks/` below `folder`.
+    """Return the SHA-256 (hex) over sorted relative paths and contents below `folder`, see `checksums`.
 
     Raises:
         OSError: a file cannot be read.
@@ -29,7 +29,7 @@ def fingerprint_of(sums: Mapping[str, str]) -> str:
 
 
 def checksums(folder: Path, tick: Callable[[int, int], None] = lambda done, total: None) -> dict[str, str]:
-    """Return the SHA-256 (hex) of every file in `images/` and `masks/` by relative path, e.g. `masks/a.png`, sorted.
+    """Return the SHA-256 (hex) of every file in the folders `PARTS` by relative path, e.g. `masks/a.png`, sorted.
 
     Hidden files (a file browser's notes) are no part of a dataset; names count in one Unicode form, so that a copy
     through another operating system keeps its identity.
@@ -39,7 +39,7 @@ def checksums(folder: Path, tick: Callable[[int, int], None] = lambda done, tota
     """
     files = sorted(
         (same_form(path.relative_to(folder).as_posix()), path)
-        for part in ("images", "masks")
+        for part in PARTS
         for path in (folder / part).rglob("*")
         if path.is_file() and not path.name.startswith(".")
     )

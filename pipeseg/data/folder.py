@@ -1,4 +1,4 @@
-"""One dataset folder `datasets/<name>/{images,masks}/`: its pairs, its groups, and the check before anything learns."""
+"""One dataset folder `datasets/<name>/{images,masks[,boxes,weights]}/`: its pairs and groups, checked before use."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,11 +16,19 @@ from pipeseg.errors import BadInput
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A picture and its mask, matched by stem. `group` is shared by copies of one picture."""
+    """A picture and its mask, matched by stem.
+
+    Attributes:
+        group: shared by copies of one picture.
+        boxes: filled boxes, 0 or 255, of a picture whose label comes from boxes alone; None where a hand drew it.
+        weight: how far each pixel's target counts in the loss, 255 = fully; None means 255 everywhere.
+    """
 
     image: Path
     mask: Path
     group: str
+    boxes: Path | None = None
+    weight: Path | None = None
 
     @property
     def name(self) -> str:
@@ -43,8 +51,8 @@ class DatasetFolder:
         """Match pictures and masks by stem, sorted by stem; accents match in either of their Unicode forms.
 
         Raises:
-            BadInput: a missing or empty folder, a picture or a mask without its pair, two pictures of one stem, a
-                broken dataset.json.
+            BadInput: a missing or empty folder, a picture or a mask without its pair, boxes or weights without
+                picture, two pictures of one stem, a broken dataset.json.
         """
         images, masks = images_by_stem(path), _by_stem(path, list_masks(path))
         if lonely := sorted(images.keys() - masks.keys()):
@@ -54,10 +62,13 @@ class DatasetFolder:
             raise BadInput(
                 f"{masks[lonely[0]]}: mask without picture{_more(lonely)}; add the picture or remove the mask"
             )
+        boxes, weights = (_optional(path, part, images) for part in ("boxes", "weights"))
         group_of = groups_of(read_description(path).get("groups", {}), images.values())
-        return cls(
-            path, tuple(Sample(image, masks[stem], group_of[image.name]) for stem, image in sorted(images.items()))
+        samples = (
+            Sample(image, masks[stem], group_of[image.name], boxes.get(stem), weights.get(stem))
+            for stem, image in sorted(images.items())
         )
+        return cls(path, tuple(samples))
 
     def fingerprint(self) -> str:
         return fingerprint_folder(self.path)
@@ -96,9 +107,9 @@ def list_images(path: Path) -> list[Path]:
     return images
 
 
-def list_masks(path: Path) -> list[Path]:
-    """Return the masks in `path/masks`, sorted by name; none where there is no such folder."""
-    return sorted(mask for mask in (path / "masks").glob("*.png") if not mask.name.startswith("."))
+def list_masks(path: Path, part: str = "masks") -> list[Path]:
+    """Return the masks in `path/masks` (or another of `PARTS`), sorted by name; none where there is no such folder."""
+    return sorted(mask for mask in (path / part).glob("*.png") if not mask.name.startswith("."))
 
 
 def images_by_stem(path: Path) -> dict[str, Path]:
@@ -108,6 +119,14 @@ def images_by_stem(path: Path) -> dict[str, Path]:
         BadInput: as `list_images`, or two pictures of one stem.
     """
     return _by_stem(path, list_images(path))
+
+
+def _optional(path: Path, part: str, images: Mapping[str, Path]) -> dict[str, Path]:
+    found = _by_stem(path, list_masks(path, part))
+    if lonely := sorted(found.keys() - images.keys()):
+        mend = "add the picture or remove the file"
+        raise BadInput(f"{found[lonely[0]]}: no picture of this name{_more(lonely)}; {mend}")
+    return found
 
 
 def _by_stem(path: Path, files: list[Path]) -> dict[str, Path]:

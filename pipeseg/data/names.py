@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
+# the folders of a dataset, each file named after its picture; the last two are optional
+PARTS = ("images", "masks", "boxes", "weights")
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 # the original's names: EVAL is our test set
 SUFFIXES = {"train": "_BASELINE", "validation": "_BASELINE_VAL", "test": "_EVAL"}

@@ -11,7 +11,7 @@ import numpy as np
 from pipeseg.data.families import DerivedSet
 from pipeseg.data.fingerprint import checksums, digest_file, fingerprint_folder, fingerprint_of, read_checksums
 from pipeseg.data.folder import list_images, list_masks
-from pipeseg.data.names import case_twins, same_form
+from pipeseg.data.names import PARTS, case_twins, same_form
 from pipeseg.data.parallel import threaded
 from pipeseg.data.pictures import read_image, read_mask
 from pipeseg.data.proof import Report, Violation
@@ -38,9 +38,13 @@ def check_files(chosen: DerivedSet, report: Report) -> dict[str, Path]:
     violated([name for name in images if same_form(Path(name).stem) not in masks], "has no mask")
     violated([f"masks/{name}" for stem, name in masks.items() if stem not in stems], "has no picture")
     expected = {f"images/{name}" for name in images} | {f"masks/{name}" for name in masks.values()}
+    for part in PARTS[2:]:
+        extra = {same_form(file.stem): f"{part}/{file.name}" for file in list_masks(chosen.path, part)}
+        violated([file for stem, file in extra.items() if stem not in stems], "has no picture")
+        expected |= set(extra.values())
     there = {
         path.relative_to(chosen.path).as_posix()
-        for part in ("images", "masks")
+        for part in PARTS
         for path in (chosen.path / part).glob("*")
         if not path.name.startswith(".")
     }
@@ -122,7 +126,12 @@ def check_pairs(
 ) -> list[Photo]:
     """Decode everything: masks fit their pictures and hold what they may hold. Return the pictures."""
     pictures = _by_content((number, path) for number, images in enumerate(files) for path in images.values())
-    masks = _by_content((number, mask) for number, chosen in enumerate(sets) for mask in list_masks(chosen.path))
+    masks = _by_content(
+        (number, mask)
+        for number, chosen in enumerate(sets)
+        for part in PARTS[1:]
+        for mask in list_masks(chosen.path, part)
+    )
     total = len(pictures) + len(masks)
 
     def violated(number: int, file: str, what: str) -> None:
@@ -141,7 +150,7 @@ def check_pairs(
     for done, (same, found) in enumerate(_each(_read_levels, masks), len(pictures) + 1):
         tick(done, total)
         for number, path in same:
-            file = f"masks/{path.name}"
+            file = f"{path.parent.name}/{path.name}"
             if isinstance(found, str):
                 violated(number, file, f"cannot be read: {found}")
                 continue
@@ -149,7 +158,9 @@ def check_pairs(
             expected = sizes.get((number, same_form(path.stem)), size)
             if size != expected:
                 violated(number, file, f"is {size[1]}x{size[0]}, its picture {expected[1]}x{expected[0]}")
-            if sets[number].is_hand_made and not is_binary:
+            if not is_binary and path.parent.name == "boxes":
+                violated(number, file, "holds values other than 0 and 255, which no filled box has")
+            elif sets[number].is_hand_made and not is_binary:
                 violated(number, file, "holds values other than 0 and 255, which no hand mask has")
     return photos
 

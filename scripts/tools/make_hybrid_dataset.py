@@ -1,4 +1,4 @@
-"""Box masks sharpened by a baseline, the `refine` experiment by options: `make_hybrid_dataset.py --class NAME`."""
+"""Box masks sharpened, the `refine` experiment by options: `make_hybrid_dataset.py --class NAME`."""
 
 import sys
 from pathlib import Path
@@ -14,9 +14,19 @@ from experiments.tool import run_tool
 def make_hybrid(
     defect_class: Annotated[str, typer.Option("--class", help="Class key, e.g. deposition.")],
     source: Annotated[str, typer.Option(help="Dataset with the boxes, in DATASETS_DIR.")] = "sample",
-    refiner: Annotated[str, typer.Option(help="Refiner: original, box.")] = "original",
-    baseline_run: Annotated[str, typer.Option(help="Run that predicts, or latest.")] = "latest",
-    round_: Annotated[int, typer.Option("--round", min=1, help="Number in the name <source>_<class>_H<round>.")] = 1,
+    refiner: Annotated[
+        str | None,
+        typer.Option(help="Refiner: box, original, grabcut, ensemble, auto (the best on val); default: the config's."),
+    ] = None,
+    baseline_run: Annotated[
+        str | None, typer.Option(help="Teachers: latest, all (one a seed), or RUN[,RUN]; default: the config's.")
+    ] = None,
+    round_: Annotated[
+        int,
+        typer.Option(
+            "--round", min=1, help="Writes <source>_<class>_H<round>; from 2 on the finals of the round before teach."
+        ),
+    ] = 1,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other key of refine's config.")
     ] = None,
@@ -35,10 +45,14 @@ def make_hybrid(
         "validation_dataset": f"{prefix}_BASELINE_VAL",
         "evaluation_dataset": f"{prefix}_EVAL",
         "hybrid_dataset": f"{prefix}_H{round_}",
-        "baseline_run": baseline_run,
-        "refiner.name": refiner,
-        **({} if refiner == "original" else {"refiner.args": "{}"}),
     }
+    if round_ > 1:
+        values["teacher_dataset"] = f"{prefix}_H{round_ - 1}"
+    if baseline_run is not None:
+        values["baseline_run"] = f"[{baseline_run}]" if "," in baseline_run else baseline_run
+    if refiner is not None:
+        # the arguments of the config's refiner are not this one's
+        values["refiner"] = f"{{name: {refiner}, args: {{}}}}"
     chosen = [f"{key}={value}" for key, value in values.items()] + (overrides or [])
     raise typer.Exit(run_headless(Settings.load().experiments_dir / "refine", refine_with_teacher, chosen))
 

@@ -15,7 +15,7 @@ from pipeseg.errors import BadInput, StopRequested
 from pipeseg.events import send_command
 from pipeseg.models import build_unet_attention
 from pipeseg.refine import refine
-from pipeseg.refiners import BoxRefiner, OriginalRefiner
+from pipeseg.refiners import BoxPicture, BoxRefiner, OriginalRefiner
 from pipeseg.training.checkpoint import Checkpoint, save_checkpoint
 
 CONFIG = {
@@ -76,7 +76,7 @@ def test_the_hybrid_holds_refined_boxes_and_hand_masks(workshop, teacher):
     datasets = workshop.settings.datasets_dir
     before = fingerprint_folder(datasets / "tiny")
     run = workshop.run(CONFIG)
-    refine(run, teacher)
+    refine(run, [teacher])
     found = masks(workshop)
     # neither val nor test, nor the copy of a test picture; p019 is a picture without the defect
     assert found.keys() == names([*HAND, *FREE]) - {"p018.png"}
@@ -91,12 +91,18 @@ def test_the_hybrid_holds_refined_boxes_and_hand_masks(workshop, teacher):
         values |= set(np.unique(mask[part]))
     assert not found["p019.png"].any()
     assert values - {0} == {round(255 * 0.3), 255}
+    for sample in DatasetFolder.open(datasets / "tiny_deposition_H1").samples:
+        assert sample.weight is None and (sample.boxes is None) == (sample.name in names(HAND))
+        if sample.boxes is not None:
+            boxed = read_mask(sample.boxes)
+            drawn = inside[: boxed.shape[0], : boxed.shape[1]] & (sample.name != "p019.png")
+            assert np.array_equal(boxed, np.where(drawn, 255, 0))
     for suffix, target in (("BASELINE", "tiny_deposition_H1"), ("BASELINE_VAL", "tiny_deposition_H1_VAL")):
         for file in (datasets / f"tiny_deposition_{suffix}" / "masks").iterdir():
             assert (datasets / target / "masks" / file.name).read_bytes() == file.read_bytes()
     assert masks(workshop, "tiny_deposition_H1_VAL").keys() == names(VAL)
     facts = json.loads((datasets / "tiny_deposition_H1" / "dataset.json").read_text())
-    assert facts["groups"]["p009.png"] == "g009" and facts["parameters"]["teacher"] == "t"
+    assert facts["groups"]["p009.png"] == "g009" and facts["parameters"]["teachers"] == ["t"]
     assert run.directory.read_info()["datasets"]["hybrid"]["fingerprint"] == facts["fingerprint"]
     assert fingerprint_folder(datasets / "tiny") == before
 
@@ -107,14 +113,14 @@ def test_the_teacher_sees_the_size_that_it_learned_at(workshop, teacher, monkeyp
     sizes = set()
     forward = UNetAttention.forward
     monkeypatch.setattr(UNetAttention, "forward", lambda self, x: sizes.add(tuple(x.shape[2:])) or forward(self, x))
-    refine(workshop.run(CONFIG), teacher)
+    refine(workshop.run(CONFIG), [teacher])
     assert sizes == {(96, 64)}
 
 
 def test_the_batch_size_changes_no_mask(workshop, teacher):
     found = []
     for batch_size in (1, 3, 16):
-        refine(workshop.run(CONFIG, batch_size=batch_size), teacher)
+        refine(workshop.run(CONFIG, batch_size=batch_size), [teacher])
         found.append(masks(workshop))
     for other in found[1:]:
         assert other.keys() == found[0].keys()
@@ -127,14 +133,16 @@ def test_probabilities_meet_the_threshold_not_logits():
     """The original cut logits at 0.75, which is a probability of 0.679."""
     probability = np.array([[0.70, 0.74, 0.76, 0.9]], np.float32)
     inside = np.array([[True, True, True, False]])
-    assert OriginalRefiner()(probability, inside).tolist() == [[76, 76, 255, 0]]
-    assert BoxRefiner()(probability, inside).tolist() == [[255, 255, 255, 0]]
+    picture = BoxPicture(inside, ((slice(0, 1), slice(0, 3)),), probability)
+    refined = OriginalRefiner()(picture)
+    assert refined.target.tolist() == [[76, 76, 255, 0]] and refined.weight is None
+    assert BoxRefiner()(picture).target.tolist() == [[255, 255, 255, 0]]
 
 
 def test_without_a_list_of_boxes_the_masks_are_the_boxes(workshop, teacher):
     source = workshop.settings.datasets_dir / "tiny"
     (source / "boxes.csv").unlink()
-    refine(workshop.run(CONFIG), teacher)
+    refine(workshop.run(CONFIG), [teacher])
     for name in names(FREE) - {"p018.png"}:
         box = read_mask(source / "masks" / name) >= 128
         assert not masks(workshop)[name][~box].any()
@@ -147,14 +155,14 @@ def test_labelled_pictures_stay_out_although_no_set_holds_them(workshop, teacher
         "p010.png,1,{},0,0,{},{}\n"
     )
     (workshop.settings.datasets_dir / "tiny" / "labels.csv").write_text(columns)
-    refine(workshop.run(CONFIG), teacher)
+    refine(workshop.run(CONFIG), [teacher])
     assert "p010.png" not in masks(workshop)
 
 
 def test_sets_that_know_no_groups_leak_nothing(workshop, teacher):
     for suffix in ("BASELINE", "BASELINE_VAL", "EVAL"):
         (workshop.settings.datasets_dir / f"tiny_deposition_{suffix}" / "dataset.json").unlink()
-    refine(workshop.run(CONFIG), teacher)
+    refine(workshop.run(CONFIG), [teacher])
     assert masks(workshop).keys() == names([*HAND, *FREE]) - {"p018.png"}
 
 
@@ -172,7 +180,7 @@ def test_sets_that_know_no_groups_leak_nothing(workshop, teacher):
 def test_bad_input_writes_nothing(workshop, teacher, change, words):
     before = sorted(path.name for path in workshop.settings.datasets_dir.iterdir())
     with pytest.raises(BadInput) as caught:
-        refine(workshop.run(CONFIG, **change), teacher)
+        refine(workshop.run(CONFIG, **change), [teacher])
     assert words in str(caught.value) and "\n" not in str(caught.value)
     assert sorted(path.name for path in workshop.settings.datasets_dir.iterdir()) == before
 
@@ -181,13 +189,13 @@ def test_no_free_picture_with_a_box_is_bad_input(workshop, teacher):
     path = workshop.settings.datasets_dir / "tiny" / "boxes.csv"
     path.write_text("\n".join(path.read_text().splitlines()[:5]) + "\n")  # boxes of hand-labelled pictures only
     with pytest.raises(BadInput, match="no picture with a box"):
-        refine(workshop.run(CONFIG), teacher)
+        refine(workshop.run(CONFIG), [teacher])
 
 
 @pytest.mark.parametrize("failure", ["stop", "mask"])
 def test_a_failure_keeps_the_old_hybrid_whole(workshop, teacher, failure):
     datasets = workshop.settings.datasets_dir
-    refine(workshop.run(CONFIG), teacher)
+    refine(workshop.run(CONFIG), [teacher])
     before = {path.name: fingerprint_folder(path) for path in datasets.glob("*_H1*")}
     run = workshop.run(CONFIG, refiner={"name": "box", "args": {}})
     if failure == "stop":
@@ -195,10 +203,10 @@ def test_a_failure_keeps_the_old_hybrid_whole(workshop, teacher, failure):
             lambda event: event.get("phase") == "refine" and send_command(run.directory.control_file, "stop")
         )
         with pytest.raises(StopRequested):
-            refine(run, teacher)
+            refine(run, [teacher])
     else:
         shutil.rmtree(datasets / "tiny_deposition_BASELINE_VAL")
         with pytest.raises(BadInput):
-            refine(run, teacher)
+            refine(run, [teacher])
     assert {path.name: fingerprint_folder(path) for path in datasets.glob("*_H1*")} == before
     assert not [path for path in datasets.iterdir() if path.name.startswith(".")]

@@ -3,9 +3,11 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from pipeseg.data.folder import DatasetFolder
+from pipeseg.data.pictures import read_mask
 from pipeseg.events import append_event
 from pipeseg.run_directory import RunDirectory
 
@@ -27,14 +29,29 @@ def test_the_latest_baseline_refines(workshop, trained):
     RunDirectory(folder).update(status="finished", experiment="baseline")
     append_event(folder / "events.jsonl", "status", status="finished")
     RunDirectory(folder).write_exit(0)
-    arguments = ("--class", "deposition", "--source", "tiny", "--refiner", "box", *OVERRIDES)
+    arguments = ("--class", "deposition", "--source", "tiny", "--refiner", "original", *OVERRIDES)
     ended = workshop.tool("make_hybrid_dataset.py", *arguments)
     assert ended.returncode == 0, ended.stderr
     hybrid = DatasetFolder.open(workshop.settings.datasets_dir / "tiny_deposition_H1")
     assert len(hybrid.samples) == 12
     facts = json.loads((hybrid.path / "dataset.json").read_text())
-    assert facts["parameters"]["teacher"] == trained.directory.run_id
+    assert facts["parameters"]["teachers"] == [trained.directory.run_id]
+    # exactly as published: three levels, no weights
+    assert facts["parameters"]["refiner"] == {"name": "original", "args": {}} and not (hybrid.path / "weights").exists()
+    levels = {level for sample in hybrid.samples for level in np.unique(read_mask(sample.mask))}
+    assert levels <= {0, 76, 255}
     assert len(DatasetFolder.open(workshop.settings.datasets_dir / "tiny_deposition_H1_VAL").samples) == 3
+
+
+@pytest.mark.slow
+def test_named_teachers_and_rounds(workshop, trained):
+    arguments = ("--class", "deposition", "--source", "tiny", "--baseline-run", "nobody,anybody", "--round", "2")
+    ended = workshop.tool("make_hybrid_dataset.py", *arguments, *OVERRIDES)
+    assert ended.returncode == 2 and "no run 'nobody'" in ended.stderr
+    (folder,) = workshop.run_folders()
+    config = (folder / "config.yaml").read_text()
+    assert "baseline_run: [nobody, anybody]" in config and "teacher_dataset: tiny_deposition_H1" in config
+    assert "hybrid_dataset: tiny_deposition_H2" in config and "name: ensemble" in config
 
 
 @pytest.mark.slow

@@ -1,0 +1,106 @@
+"""The teachers' mean probability inside the boxes, calibrated, with weights that say how sure it is."""
+
+from typing import Literal
+
+import numpy as np
+
+from pipeseg.errors import BadInput
+from pipeseg.refiners.base import (
+    FULL,
+    NEUTRAL,
+    BoxPicture,
+    Calibration,
+    Flips,
+    Refined,
+    Refiner,
+    Verdict,
+    View,
+    check_choice,
+    check_share,
+    check_switch,
+    fill_of,
+    shifted,
+)
+
+Weighting = Literal["confidence", "band", "none"]
+
+
+class EnsembleRefiner(Refiner):
+    """Mean probability of all teachers and their flips, times the box.
+
+    Args:
+        flips: what each teacher sees beside the picture: `none`, `horizontal` (left and right swapped: a pipe has an
+            up and a down), or `dihedral` (all 8 symmetries of the square; only the 4 mirrored ones where the network's
+            input is not square).
+        calibrate: shift the logits so that as much of the boxes is kept as hand masks fill of theirs
+            (filling rate: Song et al. 2019, Box-driven Class-wise Region Masking).
+        target: `soft` probabilities, or `hard` 0/255 after one half.
+        weight: `confidence` |2p - 1|, `band` (nothing between the two ends of `band` counts), or `none`.
+        false_boxes: a box that is filled far less than hand masks fill theirs counts nothing: it may show no defect.
+        reset_below: a box that keeps a smaller share than this is reset to the filled box (the rule of Khoreva et al.
+            2017, Simple Does It, with 0.5); 0 = never.
+    """
+
+    name = "ensemble"
+
+    def __init__(
+        self,
+        flips: Flips = "horizontal",
+        calibrate: bool = True,
+        target: Literal["soft", "hard"] = "soft",
+        weight: Weighting = "confidence",
+        band: tuple[float, float] = (0.3, 0.7),
+        false_boxes: bool = True,
+        reset_below: float = 0.0,
+    ):
+        check_choice("flips", flips, ("none", "horizontal", "dihedral"))
+        self.view = View("all", flips)
+        self.calibrates = check_switch("calibrate", calibrate)
+        self.finds_false_boxes = check_switch("false_boxes", false_boxes)
+        self.is_soft = check_choice("target", target, ("soft", "hard")) == "soft"
+        self.weight = check_choice("weight", weight, ("confidence", "band", "none"))
+        self.reset_below = check_share("reset_below", reset_below)
+        if not isinstance(band, list | tuple) or len(band) != 2 or not 0 <= band[0] < band[1] <= 1:
+            raise BadInput(f"refiner.args.band: must be two rising numbers from 0 to 1 (got {band!r})")
+        self.band = (float(band[0]), float(band[1]))
+
+    def __call__(self, picture: BoxPicture, calibration: Calibration = NEUTRAL) -> Refined:
+        assert picture.probability is not None
+        inside = picture.inside
+        probability = shifted(picture.probability, calibration.shift)
+        found = probability >= self.cut
+        verdicts = tuple(self._judge(fill_of(found, inside, place), calibration) for place in picture.places)
+        level = probability if self.is_soft else found
+        target = np.where(inside, np.round(FULL * level), 0).astype(np.uint8)
+        weight = np.where(inside, np.round(FULL * self._trust(probability)), FULL).astype(np.uint8)
+        for decision in ("ignored", "reset"):
+            self._settle(decision, picture, verdicts, target, weight)
+        return Refined(target, None if (weight == FULL).all() else weight, verdicts)
+
+    def _judge(self, fill: float, calibration: Calibration) -> Verdict:
+        if self.finds_false_boxes and fill < calibration.lowest:
+            return Verdict(fill, "ignored")
+        return Verdict(fill, "reset" if fill < self.reset_below else "kept")
+
+    def _trust(self, probability: np.ndarray) -> np.ndarray:
+        match self.weight:
+            case "confidence":
+                return np.abs(2 * probability - 1)
+            case "band":
+                low, high = self.band
+                return (probability <= low) | (probability >= high)
+        return np.ones_like(probability)
+
+    @staticmethod
+    def _settle(
+        decision: str, picture: BoxPicture, verdicts: tuple[Verdict, ...], target: np.ndarray, weight: np.ndarray
+    ) -> None:
+        """Overwrite the boxes of a decision."""
+        chosen, others = np.zeros_like(picture.inside), np.zeros_like(picture.inside)
+        for place, verdict in zip(picture.places, verdicts, strict=True):
+            (chosen if verdict.decision == decision else others)[place] = True
+        if decision == "ignored":
+            # of two boxes over a pixel, the one that is believed speaks
+            weight[chosen & picture.inside & ~others] = 0
+        else:
+            target[chosen & picture.inside] = weight[chosen & picture.inside] = FULL

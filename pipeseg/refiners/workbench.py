@@ -1,0 +1,172 @@
+"""Puts pictures, teachers and a refiner together: calibration, refinement at native size, all cores busy."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeseg.data.folder import Sample
+from pipeseg.data.loading import CACHE_BYTES
+from pipeseg.data.parallel import threaded
+from pipeseg.errors import RunFailed
+from pipeseg.refiners.base import NEUTRAL, BoxPicture, Calibration, Refiner, View
+from pipeseg.refiners.calibration import FEWEST_TO_SHIFT, HandFills, calibrate, count_logits
+from pipeseg.refiners.source import Boxed
+from pipeseg.refiners.teachers import Looked, Teachers, answered, look, native, probability_of
+from pipeseg.run import Run
+from pipeseg.training.memory import is_out_of_memory
+
+# a mean fill that strays farther from the hand masks' is said aloud
+FILL_TOLERANCE = 0.02
+
+BoxesOf = Callable[[Sample, tuple[int, int]], Boxed]
+Finish = Callable[[Sample, BoxPicture], object]
+
+
+@dataclass(slots=True)
+class Workbench:
+    """What refining needs beside the pictures; remembers what the teachers said of the pictures to refine.
+
+    Attributes:
+        boxed: the pictures to refine.
+        teachers: None where no refiner asks for one.
+    """
+
+    run: Run
+    boxed: Sequence[Sample]
+    boxes_of: BoxesOf
+    teachers: Teachers | None
+    batch_size: int
+    _said: dict[View, "_Said"] = field(default_factory=dict)
+
+    def calibrate(self, refiner: Refiner, hand: HandFills | None) -> tuple[Calibration, dict[str, float | int | str]]:
+        """Return the refiner's calibration on the pictures to refine, and the facts behind it."""
+        if hand is None or not (refiner.calibrates or refiner.finds_false_boxes):
+            return NEUTRAL, {}
+        facts: dict[str, float | int | str] = {
+            "hand_boxes": len(hand.values),
+            "hand_boxes_with_nothing_in_them": hand.false,
+            "hand_boxes_from": hand.origin,
+        }
+        lowest = hand.lowest if refiner.finds_false_boxes else 0.0
+        if not refiner.calibrates or len(hand.values) < FEWEST_TO_SHIFT:
+            if refiner.calibrates:
+                self.run.warn(f"{len(hand.values)} hand boxes are too few to know their fill; nothing is calibrated")
+            return Calibration(0.0, lowest), {**facts, "lowest_fill": lowest}
+        assert refiner.view is not None
+        said = self._listen(refiner.view)
+        found, fill = calibrate(said.counts, hand, refiner.cut, leave_false_out=refiner.finds_false_boxes)
+        if not abs(fill - hand.mean) <= FILL_TOLERANCE:
+            self.run.warn(
+                f"{refiner.name}: boxes are filled to {fill:.0%}, hand masks fill {hand.mean:.0%} of theirs: the"
+                " teachers tell too little apart; train them longer"
+            )
+        facts |= {"hand_fill": hand.mean, "reached_fill": fill, "shift": found.shift, "lowest_fill": lowest}
+        return found, facts
+
+    def refine(self, refiner: Refiner, samples: Sequence[Sample], finish: Finish, phase: str = "refine") -> None:
+        """Hand each picture, as `refiner` wants to see it, to `finish`, which works in threads of its own."""
+        tick = _Ticker(self.run, len(samples), phase)
+
+        def work(item: tuple[Looked, np.ndarray | None]) -> None:
+            looked, logits = item
+            inside, places = self.boxes_of(looked.sample, looked.shape)
+            probability = None if logits is None else probability_of(native(logits, looked.shape))
+            finish(looked.sample, BoxPicture(inside, places, probability, looked.image))
+
+        # closed before the caller clears away what the threads write into
+        with closing(self._answers(refiner, samples, tick.obey)) as answers, closing(threaded(work, answers)) as done:
+            for _ in done:
+                tick()
+
+    def _answers(
+        self, refiner: Refiner, samples: Sequence[Sample], between: Callable[[], None]
+    ) -> Iterator[tuple[Looked, np.ndarray | None]]:
+        view = refiner.view
+        said = self._said[view].logits if samples is self.boxed and view in self._said else None
+        if view is not None and said is None:
+            yield from self._ask(view, samples, refiner.needs_image, between)
+            return
+        # said already: only the picture itself may still be wanted
+        with closing(look(samples, [], keep_image=refiner.needs_image)) as pictures:
+            for index, looked in enumerate(pictures):
+                yield looked, None if said is None else said[index]
+
+    def _ask(
+        self, view: View, samples: Sequence[Sample], keep_image: bool, between: Callable[[], None]
+    ) -> Iterator[tuple[Looked, np.ndarray]]:
+        assert self.teachers is not None
+        with closing(look(samples, self.teachers.sizes(view), keep_image=keep_image)) as pictures:
+            try:
+                yield from answered(self.teachers, view, pictures, self.batch_size, between)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                raise RunFailed(f"out of memory with {self.batch_size} pictures at once; lower batch_size") from error
+
+    def _listen(self, view: View) -> "_Said":
+        """Ask the teachers about every picture to refine, once."""
+        if view in self._said:
+            return self._said[view]
+        assert self.teachers is not None
+        tick = _Ticker(self.run, len(self.boxed), "calibrate")
+        shape = (len(self.boxed), *self.teachers.sizes(view)[0])
+        # what memory does not hold is asked for a second time
+        logits = np.empty(shape, np.float32) if 4 * math.prod(shape) <= CACHE_BYTES else None
+
+        def count(item: tuple[Looked, np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+            looked, found = item
+            inside, places = self.boxes_of(looked.sample, looked.shape)
+            whole = native(found, looked.shape)
+            return found, [count_logits(whole[place][inside[place]]) for place in places]
+
+        counts: list[np.ndarray] = []
+        with (
+            closing(self._ask(view, self.boxed, False, tick.obey)) as answers,
+            closing(threaded(count, answers)) as done,
+        ):
+            for index, (found, of_picture) in enumerate(done):
+                if logits is not None:
+                    logits[index] = found
+                counts += of_picture
+                tick()
+        self._said[view] = _Said(logits, np.stack(counts))
+        return self._said[view]
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the teachers said: logits float32 (N, h, w) of the pictures, and `count_logits` of every box.
+
+    There are no logits where memory does not hold them.
+    """
+
+    logits: np.ndarray | None
+    counts: np.ndarray
+
+
+class _Ticker:
+    """Tells how far a phase is, with the seconds left, and hears whether to stop."""
+
+    def __init__(self, run: Run, total: int, phase: str):
+        self.run, self.total, self.phase = run, total, phase
+        self.done, self.started = 0, time.monotonic()
+
+    def __call__(self) -> None:
+        self.done += 1
+        pace = (time.monotonic() - self.started) / self.done
+        self.run.progress(
+            self.done,
+            self.total,
+            force=self.done == self.total,
+            phase=self.phase,
+            eta_seconds=round(pace * (self.total - self.done), 1),
+            images_per_second=round(1 / pace, 1) if pace else None,
+        )
+        self.obey()
+
+    def obey(self) -> None:
+        self.run.obey(lambda: None)
