@@ -15,6 +15,7 @@ from typing import Any
 
 from experiments.folders import Experiment
 from experiments.preflight import dataset_names
+from pipeseg.data.names import PARTS, same_form
 from pipeseg.errors import BadInput
 from pipeseg.registry import LOSSES, MODELS, REFINERS
 from pipeseg.run_directory import read_json
@@ -34,8 +35,7 @@ CARRIERS = {
     *("pipeseg.registry", "pipeseg.schema_study"),
 }
 CALLER = "experiments.entry"
-# parts of a dataset that a run reads
-PARTS = ("images", "masks", "boxes", "weights")
+# beside the folders of a dataset
 TABLES = ("labels.csv", "boxes.csv")
 _MODULE = re.compile(r"pipeseg(?:\.[A-Za-z_]\w*)+")
 
@@ -106,7 +106,6 @@ def content_of(folder: Path, tick: Callable[[int, int], None] = lambda done, tot
     What was hashed once in this process is hashed again when a file's size or time has changed.
     """
     from pipeseg.data.fingerprint import digest_file, fingerprint_of
-    from pipeseg.data.names import same_form
     from pipeseg.data.parallel import threaded
 
     described = folder / "dataset.json"
