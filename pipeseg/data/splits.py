@@ -179,8 +179,8 @@ def _is_there(chosen: DrawnSet, labels: HandLabels) -> bool:
     described = read_description(chosen.target)
     if described.get("splits") != chosen.splits or described.get("labels_sha256") != labels.labels_digest:
         raise BadInput(
-            f"{chosen.target}: exists, and is not what this split would write; allow replacing it"
-            " (--force, or replace=true in a run of split)"
+            f"{chosen.target}: exists, and is not what this split would write; --force replaces it,"
+            " in a run of split replace=true"
         )
     return True
 

@@ -67,7 +67,7 @@ def test_the_same_draw_is_kept_and_another_one_is_refused(own_tiny, source):
     before = masks.stat().st_ino
     split(own_tiny, defect_class="leak")
     assert masks.stat().st_ino == before
-    with pytest.raises(BadInput, match="replace=true in a run of split"):
+    with pytest.raises(BadInput, match="in a run of split replace=true"):
         split(own_tiny, defect_class="leak", seed=1)
     split(own_tiny, defect_class="leak", seed=1, replace=True)
     assert masks.stat().st_ino != before
