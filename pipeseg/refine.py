@@ -201,7 +201,8 @@ def _report(
 ) -> None:
     decisions = count_decisions(rows)
     pixels = [(row.x_max - row.x_min) * (row.y_max - row.y_min) for row in rows]
-    fill = float(np.average([row.fill for row in rows], weights=pixels)) if rows else 0.0
+    kept = [1.0 if row.decision == "reset" else row.fill for row in rows]
+    fill = float(np.average(kept, weights=pixels)) if rows else 0.0
     write_boxes(run.directory.results / "boxes.csv", rows)
     write_json(run.directory.results / "summary.json", {"refiner": label, "boxes": decisions, "fill": fill, **facts})
     values = {"refine/fill": fill, "refine/pictures": refined, "refine/boxes": len(rows)}

@@ -36,6 +36,13 @@ def _metric(name: Any) -> Any:
     return str(name).lower().removeprefix("soft ").strip()
 
 
+def _runs(value: Any) -> Any:
+    named = value if isinstance(value, list) else [value]
+    if not named or not all(isinstance(name, str) and name for name in named):
+        raise ValueError(f"must be latest, all, a run, or a list of runs (got {value!r})")
+    return value
+
+
 def check_stride(size: tuple[int, int]) -> tuple[int, int]:
     """Return `size` as it is.
 
@@ -227,9 +234,8 @@ class RefineConfig(Experiment):
     validation_dataset: str = Field(min_length=1, description="hand masks that become the hybrid dataset's val")
     evaluation_dataset: str = Field(min_length=1, description="test set: its groups are kept out")
     hybrid_dataset: str = Field(min_length=1, description="dataset to write, e.g. sample_{defect_class}_H1")
-    baseline_run: str | list[str] = Field(
+    baseline_run: Annotated[str | list[str], BeforeValidator(_runs)] = Field(
         "latest",
-        min_length=1,
         description="teachers: latest (of this seed), all (the newest of every seed, of one recipe), a run, or [runs]",
     )
     teacher_dataset: str | None = Field(

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeseg.refiners.base import Calibration
-
 # logits are counted in bins: 1024 of 0.023 each, 6e-6 to 1 - 6e-6 in probability
 EDGES = np.linspace(-12.0, 12.0, 1025)
 # hand boxes below which a mean fill, or a lowest fill, is a guess
@@ -37,7 +35,9 @@ class HandFills:
 
     @property
     def mean(self) -> float:
-        return float(self.values.mean()) if len(self.values) else float("nan")
+        """Mean fill of all boxes, those with nothing in them included; NaN where there is none."""
+        count = len(self.values) + self.false
+        return float(self.values.sum() / count) if count else float("nan")
 
     @property
     def lowest(self) -> float:
@@ -61,11 +61,11 @@ def count_logits(logits: np.ndarray) -> np.ndarray:
     return np.bincount(bins, minlength=len(EDGES) - 1).astype(np.int32)
 
 
-def calibrate(counts: np.ndarray, hand: HandFills, cut: float, *, leave_false_out: bool) -> tuple[Calibration, float]:
-    """Return the calibration, and the mean fill of the boxes under it.
+def find_shift(counts: np.ndarray, hand: HandFills, cut: float) -> tuple[float, float]:
+    """Return the shift of the logits, and the mean fill of the boxes under it.
 
-    The mean is taken over boxes, not pixels, on both sides; a box that is taken for false under a shift is no part of
-    the mean under that shift. Of several shifts that reach the fill, the largest is taken: it believes the most boxes.
+    The mean is taken over boxes, not pixels, and over every box, on both sides. Without those that seem to be false it
+    would be higher, because boxes whose defect the teachers miss seem so too, and calibration would make more of them.
 
     Args:
         counts: int32 (boxes, 1024), see `count_logits`; at least one box.
@@ -77,13 +77,6 @@ def calibrate(counts: np.ndarray, hand: HandFills, cut: float, *, leave_false_ou
     reached /= np.maximum(1, counts.sum(1, keepdims=True))
     start = float(np.log(cut / (1 - cut)))
     allowed = np.flatnonzero(np.abs(EDGES - start) <= LARGEST_SHIFT)
-    lowest = hand.lowest if leave_false_out else 0.0
-    reached = reached[:, allowed]
-    believed = reached >= lowest
-    means = (reached * believed).sum(0) / np.maximum(1, believed.sum(0))
-    # from the lowest threshold, where all is filled, upwards
-    below = means <= hand.mean
-    place = int(below.argmax()) if below.any() else len(means) - 1
-    if place and abs(means[place - 1] - hand.mean) < abs(means[place] - hand.mean):
-        place -= 1
-    return Calibration(start - float(EDGES[allowed[place]]), lowest), float(means[place])
+    means = reached.mean(0)[allowed]
+    place = int(np.abs(means - hand.mean).argmin())
+    return start - float(EDGES[allowed[place]]), float(means[place])

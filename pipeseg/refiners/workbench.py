@@ -11,9 +11,9 @@ import numpy as np
 from pipeseg.data.folder import Sample
 from pipeseg.data.loading import CACHE_BYTES
 from pipeseg.data.parallel import threaded
-from pipeseg.errors import RunFailed
+from pipeseg.errors import BadInput, RunFailed
 from pipeseg.refiners.base import NEUTRAL, BoxPicture, Calibration, Refiner, View
-from pipeseg.refiners.calibration import FEWEST_TO_SHIFT, HandFills, calibrate, count_logits
+from pipeseg.refiners.calibration import FEWEST_TO_SHIFT, HandFills, count_logits, find_shift
 from pipeseg.refiners.source import Boxed
 from pipeseg.refiners.teachers import Looked, Teachers, answered, look, native, probability_of
 from pipeseg.run import Run
@@ -58,14 +58,16 @@ class Workbench:
             return Calibration(0.0, lowest), {**facts, "lowest_fill": lowest}
         assert refiner.view is not None
         said = self._listen(refiner.view)
-        found, fill = calibrate(said.counts, hand, refiner.cut, leave_false_out=refiner.finds_false_boxes)
+        if not len(said.counts):
+            raise BadInput("source_dataset: every box of the pictures to refine lies outside them; mend boxes.csv")
+        shift, fill = find_shift(said.counts, hand, refiner.cut)
         if not abs(fill - hand.mean) <= FILL_TOLERANCE:
             self.run.warn(
                 f"{refiner.name}: boxes are filled to {fill:.0%}, hand masks fill {hand.mean:.0%} of theirs: the"
                 " teachers tell too little apart; train them longer"
             )
-        facts |= {"hand_fill": hand.mean, "reached_fill": fill, "shift": found.shift, "lowest_fill": lowest}
-        return found, facts
+        facts |= {"hand_fill": hand.mean, "reached_fill": fill, "shift": shift, "lowest_fill": lowest}
+        return Calibration(shift, lowest), facts
 
     def refine(self, refiner: Refiner, samples: Sequence[Sample], finish: Finish, phase: str = "refine") -> None:
         """Hand each picture, as `refiner` wants to see it, to `finish`, which works in threads of its own."""
@@ -133,7 +135,7 @@ class Workbench:
                     logits[index] = found
                 counts += of_picture
                 tick()
-        self._said[view] = _Said(logits, np.stack(counts))
+        self._said[view] = _Said(logits, np.array(counts))
         return self._said[view]
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from pipeseg.errors import BadInput
 from pipeseg.refiners import BoxPicture, Calibration, EnsembleRefiner, GrabCutRefiner, OriginalRefiner, candidates_of
-from pipeseg.refiners.calibration import EDGES, HandFills, calibrate, count_logits
+from pipeseg.refiners.calibration import EDGES, HandFills, count_logits, find_shift
 from pipeseg.registry import REFINERS, REFINERS_HELP
 
 LEFT, RIGHT = (slice(2, 12), slice(2, 12)), (slice(2, 12), slice(14, 24))
@@ -98,28 +98,27 @@ def test_calibration_reaches_the_fill_of_the_hand_masks():
     counts = np.stack([count_logits(box) for box in boxes])
     hand = HandFills(blobs(1, 60)[1], 0, "")
     before = np.mean([(box >= 0).mean() for box in boxes])
-    calibration, fill = calibrate(counts, hand, 0.5, leave_false_out=False)
-    after = np.mean([(box + calibration.shift >= 0).mean() for box in boxes])
+    shift, fill = find_shift(counts, hand, 0.5)
+    after = np.mean([(box + shift >= 0).mean() for box in boxes])
     assert abs(before - hand.mean) > 0.15 and abs(after - hand.mean) < 0.01 and fill == pytest.approx(after, abs=0.005)
-    assert calibration.shift == pytest.approx(1.5, abs=0.4)
+    assert shift == pytest.approx(1.5, abs=0.4)
+    # of a refiner that cuts elsewhere, the same pixels
+    other, _ = find_shift(counts, hand, 0.75)
+    assert other - shift == pytest.approx(np.log(3), abs=0.03)
 
 
-def test_false_boxes_do_not_pull_the_calibration():
-    boxes, _ = blobs(0, 80)
-    empty = [np.full(900, -8, np.float32)] * 20
-    hand = HandFills(blobs(1, 60)[1], 0, "")
-    clean, _ = calibrate(np.stack([count_logits(box) for box in boxes]), hand, 0.5, leave_false_out=True)
-    spoiled = np.stack([count_logits(box) for box in boxes + empty])
-    kept, fill = calibrate(spoiled, hand, 0.5, leave_false_out=True)
-    pulled, _ = calibrate(spoiled, hand, 0.5, leave_false_out=False)
-    assert kept.shift == pytest.approx(clean.shift, abs=0.05) and fill == pytest.approx(hand.mean, abs=0.01)
-    assert pulled.shift > kept.shift + 0.3 and kept.lowest == hand.lowest
+def test_empty_hand_boxes_lower_the_fill_that_is_wanted():
+    counts = np.stack([count_logits(box) for box in blobs(0, 80)[0]])
+    fills = blobs(1, 60)[1]
+    with_empty, without = HandFills(fills, 20, ""), HandFills(fills, 0, "")
+    assert with_empty.mean == pytest.approx(0.75 * without.mean) and with_empty.lowest == without.lowest
+    assert find_shift(counts, with_empty, 0.5)[1] == pytest.approx(with_empty.mean, abs=0.01)
 
 
 def test_a_teacher_that_knows_nothing_is_shifted_only_so_far():
     counts = np.stack([count_logits(np.full(50, -11.0, np.float32))] * 9)
-    calibration, fill = calibrate(counts, HandFills(np.full(9, 0.5), 0, ""), 0.5, leave_false_out=True)
-    assert abs(calibration.shift) <= 4.01 and fill == 0
+    shift, fill = find_shift(counts, HandFills(np.full(9, 0.5), 0, ""), 0.5)
+    assert abs(shift) <= 4.01 and fill == 0
     assert len(EDGES) - 1 == counts.shape[1]
 
 
