@@ -21,7 +21,6 @@ lint: $(READY) ## check style and the direction of imports
 
 demo: $(READY) sample ## the whole study on the sample data, ending in the comparison table
 	@$(BIN)/python -m experiments launch study --wait
-	@$(BIN)/python -m experiments compare
 
 mlflow: $(READY) ## start an MLflow server on loopback over the embedded store, at the port of MLFLOW_TRACKING_URI
 	@$(BIN)/python scripts/tools/mlflow_server.py

@@ -123,7 +123,8 @@ class Follower:
                         if (series := advance.points.get(name)) is None:
                             series = advance.points[name] = Series()
                         series.append(step, value)
-            case {"kind": "child", "run_id": str() as run_id} if not of_child:
+            # of several steps at a time, the one that began last; one that ends says so too
+            case {"kind": "child", "run_id": str() as run_id, "status": "running"} if not of_child:
                 self._turn_to(run_id, str(event.get("step", "")), advance)
             case {"kind": "message" | "warning" | "error" as kind, "text": text} if not of_child:
                 advance.note = kind, str(text)

@@ -132,17 +132,16 @@ def _experiment_name(folder: Path, settings: Settings) -> str:
 
 
 def _dry_run(settings: Settings, experiment: str, config_file: Path, overrides: list[str]) -> int:
-    from experiments.preflight import check_datasets, dataset_names
+    from experiments.preflight import check_datasets, dataset_names, written_datasets
     from pipeseg.config import dump_config, load_config
-    from pipeseg.schema import RefineConfig
 
     config, warnings = load_config(config_file, overrides)
     problems = check_datasets(settings, config)
     print(dump_config(config))
     for key, dataset in dataset_names(config).items():
         print(f"reads   {settings.datasets_dir / dataset}  ({key})")
-    if isinstance(config, RefineConfig):
-        print(f"writes  {settings.datasets_dir / config.hybrid_dataset} and {config.hybrid_dataset}_VAL")
+    for dataset in written_datasets(config):
+        print(f"writes  {settings.datasets_dir / dataset}")
     print(f"writes  {settings.runs_dir}/<date>-<time>-{experiment}-<4 hex>/")
     print(f"records {settings.tracking_uri if config.track_experiment else 'nothing (track_experiment: false)'}")
     for line in warnings + problems:
@@ -199,6 +198,7 @@ class Host:
         try:
             try:
                 work(run)
+                _record_outputs(run)
             except StopRequested:
                 run.status("stopped")
                 return 130
@@ -272,6 +272,16 @@ class Host:
                 print(f"{self.directory.run_id}: {text}", file=sys.stderr)
         except KeyboardInterrupt:
             print("upload goes on in the background", file=sys.stderr)
+
+
+def _record_outputs(run: Run) -> None:
+    """Write the content of every dataset that the run made into `run.json`: whoever meets one later knows it again."""
+    from experiments.preflight import written_datasets
+    from experiments.study_key import content_of
+
+    if names := written_datasets(run.config):
+        datasets = run.settings.datasets_dir
+        run.directory.update(outputs={name: content_of(datasets / name) for name in names})
 
 
 def _is_training(run: Run) -> bool:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.1
 ENDING_SECONDS = 20.0
+# a study is a list of runs, and MLflow holds the runs; of those, the ones that make data have no scores to show
+UNTRACKED = ("study", "clean", "split")
 
 _started: list[subprocess.Popen] = []
 
@@ -98,8 +100,7 @@ def prepare(
         "tracking_uri": settings.tracking_uri,
         "mlflow_run_id": None,
         "mlflow_experiment_id": None,
-        # a study is a list of runs; MLflow holds the runs
-        "upload": "pending" if config.track_experiment and config.stage != "study" else "off",
+        "upload": "pending" if config.track_experiment and config.stage not in UNTRACKED else "off",
         **(facts or {}),
     }
     directory = RunDirectory.create(settings.runs_dir, experiment.name, dump_config(config), info)
@@ -150,17 +151,18 @@ def launch(
 
 
 def reopen(settings: Settings, directory: RunDirectory) -> None:
-    """Make a training that was stopped, failed, was killed or got lost ready to go on; no process is started.
+    """Make a training or study that was stopped, failed, was killed or got lost ready to go on; nothing is started.
 
-    It goes on in the same directory and the same MLflow run, from its `last` checkpoint, with the config it began with.
+    A training goes on in the same directory and the same MLflow run, from its `last` checkpoint, with the config it
+    began with; a study with the first step that has not finished.
 
     Raises:
-        BadInput: the run works, has finished, is no training, or its datasets are gone; nothing was changed.
+        BadInput: the run works, has finished, is of another kind, or its datasets are gone; nothing was changed.
     """
     from experiments.preflight import check_datasets
     from experiments.provenance import read_git
     from pipeseg.config import load_config
-    from pipeseg.schema import TrainConfig
+    from pipeseg.schema import StudyConfig, TrainConfig
 
     now = view(directory)
     if now.is_active:
@@ -168,8 +170,10 @@ def reopen(settings: Settings, directory: RunDirectory) -> None:
     if now.status == "finished":
         raise BadInput(f"{directory.run_id}: has finished, nothing is left to do; launch {now.experiment} for another")
     config, _ = load_config(directory.config_file)
-    if not isinstance(config, TrainConfig):
-        raise BadInput(f"{directory.run_id}: only a training can go on where it was; launch {now.experiment} again")
+    if not isinstance(config, TrainConfig | StudyConfig):
+        raise BadInput(
+            f"{directory.run_id}: only a training or a study can go on where it was; launch {now.experiment} again"
+        )
     if problems := check_datasets(settings, config):
         raise BadInput("; ".join(problems))
     # between the last word of a run and its exit.json lie some milliseconds; they must not fall into the next attempt
@@ -198,7 +202,7 @@ def reopen(settings: Settings, directory: RunDirectory) -> None:
 
 
 def resume(settings: Settings, directory: RunDirectory) -> None:
-    """Let an ended training go on in the background; see `reopen` and `start`."""
+    """Let an ended training or study go on in the background; see `reopen` and `start`."""
     reopen(settings, directory)
     start(settings, directory)
 
@@ -228,12 +232,14 @@ def wait(
         time.sleep(POLL_SECONDS)
 
 
-def await_upload(directory: RunDirectory) -> None:
+def await_upload(directory: RunDirectory, meanwhile: Callable[[], None] | None = None) -> None:
     """Wait until MLflow has an ended run in full, or its uploader has given up: a comparison must find it."""
     while True:
         info = directory.read_info()
         if info.get("upload") not in ("pending", "uploading") or not has_process(info):
             return
+        if meanwhile:
+            meanwhile()
         time.sleep(POLL_SECONDS)
 
 

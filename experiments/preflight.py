@@ -4,18 +4,20 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeseg.data.names import BOX_SUFFIXES, SUFFIXES, derived_name
 from pipeseg.errors import did_you_mean
-from pipeseg.schema import Config, RefineConfig, StudyConfig, TrainConfig
+from pipeseg.schema import CleanConfig, Config, RefineConfig, SplitConfig, StudyConfig, TrainConfig
 from pipeseg.settings import Settings
 
 SPLIT = re.compile(r"_(BASELINE(_F\d+)?(_VAL)?|EVAL)$")
+OF_BOXES = re.compile(r"_BOXES(_VAL|_EVAL)?$")
 SAMPLE, MAKE_SAMPLE = "sample", "`python scripts/tools/make_sample_dataset.py`"
 HYBRID = re.compile(r"_H\d+(_VAL)?$")
 
 
 def dataset_names(config: Config) -> dict[str, str]:
     """Return config key -> dataset name, for every dataset that the run reads."""
-    if isinstance(config, StudyConfig):
+    if isinstance(config, StudyConfig | CleanConfig | SplitConfig):
         keys = ["source_dataset"]
     elif isinstance(config, RefineConfig):
         keys = ["source_dataset", "baseline_dataset", "validation_dataset", "evaluation_dataset"]
@@ -24,6 +26,19 @@ def dataset_names(config: Config) -> dict[str, str]:
         if config.defect_classes:
             return {f"{key} ({each})": config.dataset_name(key, each) for key in keys for each in config.defect_classes}
     return {key: getattr(config, key) for key in keys}
+
+
+def written_datasets(config: Config) -> list[str]:
+    """Return the names of the datasets that the run writes; a split of all classes names none, labels.csv does."""
+    match config:
+        case CleanConfig():
+            return [config.target_dataset]
+        case SplitConfig(defect_class=str(defect_class)):
+            suffixes = BOX_SUFFIXES if config.labels == "boxes" else SUFFIXES
+            return [derived_name(config.source_dataset, defect_class, suffix) for suffix in suffixes.values()]
+        case RefineConfig():
+            return [config.hybrid_dataset, f"{config.hybrid_dataset}_VAL"]
+    return []
 
 
 def check_datasets(settings: Settings, config: Config) -> list[str]:
@@ -47,6 +62,8 @@ def check_datasets(settings: Settings, config: Config) -> list[str]:
 
 
 def _mend(name: str, existing: list[str], config: Config) -> str:
+    if OF_BOXES.search(name):
+        return "; make it with `python -m experiments launch split --set labels=boxes`"
     if SPLIT.search(name):
         # sample_deposition_EVAL comes from sample: the longest dataset whose name it continues
         parents = [known for known in existing if name.startswith(f"{known}_") and not SPLIT.search(known)]

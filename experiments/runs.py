@@ -1,6 +1,7 @@
 """The runs in `runs/`: what they are doing, how they ended, and how to ask something of one that works."""
 
 import threading
+import time
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,17 +18,22 @@ __all__ = [
     "RunView",
     "find_run",
     "finished_runs",
+    "is_prepared_only",
     "last_runs",
     "latest_finished",
     "list_runs",
     "matching",
     "run_status",
+    "runs_by_study_key",
     "runs_by_sweep",
     "send",
     "view",
 ]
 
 Named = TypeVar("Named")
+
+# a supervisor has written its pid long before
+SETTLE_SECONDS = 5.0
 
 _lock = threading.RLock()
 _records: dict[Path, RunRecord] = {}
@@ -59,6 +65,15 @@ def runs_by_sweep(settings: Settings) -> dict[str, dict[int, RunDirectory]]:
     return found
 
 
+def runs_by_study_key(settings: Settings) -> dict[str, list[RunDirectory]]:
+    """Return the key of a step of a study -> its runs, newest first; see `experiments.study_key`."""
+    found: dict[str, list[RunDirectory]] = {}
+    for directory in _newest_first(settings):
+        if isinstance(key := _record(directory).read_info().get("study_key"), str):
+            found.setdefault(key, []).append(directory)
+    return found
+
+
 def view(directory: RunDirectory) -> RunView:
     """Return one run as it stands now; cheap to call again and again."""
     return _record(directory).view()
@@ -67,6 +82,13 @@ def view(directory: RunDirectory) -> RunView:
 def run_status(directory: RunDirectory) -> str:
     """Return `starting`, `running`, `paused`, `finished`, `failed`, `stopped` or `lost`."""
     return view(directory).status
+
+
+def is_prepared_only(run: RunView) -> bool:
+    """Tell whether the directory of a run was written, but nobody lived to start it."""
+    if run.status not in ("starting", "lost") or run.info.get("pid") or run.info.get("supervisor_pid"):
+        return False
+    return time.time() - run.created > SETTLE_SECONDS
 
 
 def matching(named: Mapping[str, Named], text: str) -> list[Named]:

@@ -1,8 +1,39 @@
-"""Which GPU a run of a sweep gets, where there are several and its config says `device: auto`."""
+"""Which GPU a run of a sweep or study gets, where there are several and its config says `device: auto`."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from experiments import launcher
+from pipeseg.run_directory import RunDirectory
+from pipeseg.settings import Settings
 
 VARIABLE = "CUDA_VISIBLE_DEVICES"
+# of run.json
+DEVICE_KEY = "cuda_visible_devices"
+# a training on fewer cores waits for its pictures
+CORES_PER_JOB = 4
+
+
+def start(
+    settings: Settings,
+    run: RunDirectory,
+    devices: Sequence[str],
+    working: Iterable[RunDirectory],
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Start a prepared run on the device with the fewest of the runs that work; see `launcher.start`."""
+    from pipeseg.config import read_yaml
+
+    device = None
+    if read_yaml(run.config_file).get("device") == "auto":
+        device = pick_device(devices, [str(each.read_info().get(DEVICE_KEY)) for each in working])
+    if device != run.read_info().get(DEVICE_KEY):
+        run.update(**{DEVICE_KEY: device})
+    launcher.start(settings, run, {**(environment or {}), **({VARIABLE: device} if device else {})})
+
+
+def auto_jobs(devices: Sequence[str], cores: int) -> int:
+    """Return how many runs work at a time where nobody says it: one per device, without a device one per 4 cores."""
+    return len(devices) or max(1, cores // CORES_PER_JOB)
 
 
 def pick_device(devices: Sequence[str], in_use: Collection[str]) -> str | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from experiments import launcher, runs
 from experiments.folders import find_experiment
 from experiments.signals import asked_to_end
-from experiments.sweep_devices import VARIABLE, list_devices, pick_device
+from experiments.sweep_devices import list_devices, start
 from experiments.sweep_directory import SweepDirectory
 from experiments.sweep_view import Combination, SweepView
 from experiments.sweeps import START_SECONDS, is_due, is_prepared_only, view
@@ -26,7 +26,6 @@ from pipeseg.settings import Settings
 
 POLL_SECONDS = 0.2
 LOOK_SECONDS = 1.0
-DEVICE_KEY = "cuda_visible_devices"
 
 
 class Runner:
@@ -145,10 +144,7 @@ class Runner:
             if run:
                 launcher.reopen(self.settings, run)
         run = run or self._prepare(combination)
-        device = self._device(run)
-        if device != run.read_info().get(DEVICE_KEY):
-            run.update(**{DEVICE_KEY: device})
-        launcher.start(self.settings, run, {VARIABLE: device} if device else None)
+        start(self.settings, run, self._devices, self.working.values())
         return run
 
     def _prepare(self, combination: Combination) -> RunDirectory:
@@ -161,13 +157,6 @@ class Runner:
             config_file=self.directory.config_file,
             facts={"sweep": self.directory.sweep_id, "sweep_place": combination.place},
         )
-
-    def _device(self, run: RunDirectory) -> str | None:
-        from pipeseg.config import read_yaml
-
-        if read_yaml(run.config_file).get("device") != "auto":
-            return None
-        return pick_device(self._devices, [str(each.read_info().get(DEVICE_KEY)) for each in self.working.values()])
 
     def _say(self, place: int, text: str) -> None:
         self.say(f"[{place + 1}/{len(self.combinations)}] {self.combinations[place].label}: {text}")

@@ -23,8 +23,6 @@ from pipeseg.settings import Settings
 
 # a process that has just been started takes the lock within this time
 START_SECONDS = 60.0
-# a supervisor has written its pid long before
-SETTLE_SECONDS = 5.0
 # signals by which a person or a system that shuts down asks a process to end
 POLITE_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")
 
@@ -188,10 +186,7 @@ def is_due(combination: Combination, retry_failed: bool) -> bool:
 
 def is_prepared_only(combination: Combination) -> bool:
     """Tell whether the directory of a run was written, but nobody lived to start it."""
-    run = combination.run
-    if run is None or run.status != "starting" or run.info.get("pid") or run.info.get("supervisor_pid"):
-        return False
-    return time.time() - run.created > SETTLE_SECONDS
+    return combination.run is not None and runs.is_prepared_only(combination.run)
 
 
 def stop(settings: Settings, directory: SweepDirectory) -> None:

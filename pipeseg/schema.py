@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipeseg.arguments import check_combination, check_model_args
 from pipeseg.errors import did_you_mean
 from pipeseg.registry import LOSSES, MODELS, REFINERS
+from pipeseg.schema_base import Experiment, Section
+from pipeseg.schema_study import CleanConfig, SplitConfig, StudyConfig
 
 METRICS = ("iou", "dice", "precision", "recall", "specificity", "loss")
 # networks of the U-Net family halve the picture five times
@@ -34,6 +36,13 @@ def _metric(name: Any) -> Any:
     return str(name).lower().removeprefix("soft ").strip()
 
 
+def _runs(value: Any) -> Any:
+    named = value if isinstance(value, list) else [value]
+    if not named or not all(isinstance(name, str) and name for name in named):
+        raise ValueError(f"must be latest, all, a run, or a list of runs (got {value!r})")
+    return value
+
+
 def check_stride(size: tuple[int, int]) -> tuple[int, int]:
     """Return `size` as it is.
 
@@ -46,12 +55,6 @@ def check_stride(size: tuple[int, int]) -> tuple[int, int]:
                 f"{side} is not a multiple of {STRIDE}; the nearest is {max(1, round(side / STRIDE)) * STRIDE}"
             )
     return size
-
-
-class Section(BaseModel):
-    """A part of a config: unknown keys are mistakes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ModelConfig(Section):
@@ -120,42 +123,7 @@ class BoxesConfig(Section):
     )
 
 
-class _Experiment(Section):
-    """Keys that every experiment has."""
-
-    aliases: ClassVar[dict[str, str]] = {}
-
-    seed: int = Field(42, ge=0, lt=2**32, description="seed of everything random")
-    experiment_name: str = Field(
-        "Pipeline Defects Detection", min_length=1, description="name of the MLflow experiment"
-    )
-    track_experiment: bool = Field(True, description="record the run in MLflow")
-    defect_class: str | None = Field(None, description="class key; replaces {defect_class} in dataset names")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_class(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        defect_class = values.get("defect_class")
-        if values.get("defect_classes"):
-            # the names stay as they are: every class has its own
-            return values
-
-        def fill(value: Any, key: str) -> Any:
-            if isinstance(value, str) and "{defect_class}" in value:
-                if not defect_class:
-                    raise ValueError(
-                        f"{key} holds {{defect_class}}, but defect_class is not set;"
-                        " set it, e.g. --set defect_class=deposition"
-                    )
-                return value.replace("{defect_class}", str(defect_class))
-            return value
-
-        return {key: fill(value, key) for key, value in values.items()}
-
-
-class TrainConfig(_Experiment):
+class TrainConfig(Experiment):
     """Trains one binary model.
 
     Stages: `baseline` (hand masks), `final` (refined masks), and what the two are held against: `equal_budget` (hand
@@ -283,7 +251,7 @@ class TrainConfig(_Experiment):
         return self
 
 
-class RefineConfig(_Experiment):
+class RefineConfig(Experiment):
     """Lets a baseline sharpen the box masks of a source dataset: stage `refine`, writes `<name>_H<round>`."""
 
     stage: Literal["refine"]
@@ -292,9 +260,8 @@ class RefineConfig(_Experiment):
     validation_dataset: str = Field(min_length=1, description="hand masks that become the hybrid dataset's val")
     evaluation_dataset: str = Field(min_length=1, description="test set: its groups are kept out")
     hybrid_dataset: str = Field(min_length=1, description="dataset to write, e.g. sample_{defect_class}_H1")
-    baseline_run: str | list[str] = Field(
+    baseline_run: Annotated[str | list[str], BeforeValidator(_runs)] = Field(
         "latest",
-        min_length=1,
         description="teachers: latest (of this seed), all (the newest of every seed, of one recipe), a run, or [runs]",
     )
     teacher_dataset: str | None = Field(
@@ -310,22 +277,10 @@ class RefineConfig(_Experiment):
     )
 
 
-class StudyConfig(_Experiment):
-    """Runs the steps after one another for every class and seed, ending in the comparison: stage `study`."""
-
-    stage: Literal["study"]
-    source_dataset: str = Field("sample", min_length=1, description="dataset with images/, boxes.csv and labels.csv")
-    classes: list[str] = Field(min_length=1, description="class keys, one row of the table each")
-    seeds: list[int] = Field(
-        default_factory=lambda: [0], min_length=1, description="one baseline and one final per seed"
-    )
-    baseline: dict[str, Any] = Field(default_factory=dict, description="overrides for the baseline experiment")
-    refine: dict[str, Any] = Field(default_factory=dict, description="overrides for the refine experiment")
-    final: dict[str, Any] = Field(default_factory=dict, description="overrides for the final experiment")
-
-
-Config = TrainConfig | RefineConfig | StudyConfig
+Config = TrainConfig | RefineConfig | CleanConfig | SplitConfig | StudyConfig
 STAGES: dict[str, type[Config]] = {
+    "clean": CleanConfig,
+    "split": SplitConfig,
     "baseline": TrainConfig,
     "refine": RefineConfig,
     "final": TrainConfig,

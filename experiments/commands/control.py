@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from experiments.commands.output import RunText, follow, note
+from experiments.commands.study import print_comparison
 from experiments.commands.sweep import resume_sweep, stop_sweep
 
 RunOrSweep = Annotated[
@@ -49,7 +50,9 @@ def resume(
     launcher.resume(settings, directory)
     print(directory.run_id, flush=True)
     if wait:
-        raise typer.Exit(follow(directory))
+        code = follow(directory)
+        print_comparison(directory)
+        raise typer.Exit(code)
     note(f"goes on; follow it with `python -m experiments logs -f {directory.run_id}`")
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from experiments.commands.output import follow, note
+from experiments.commands.study import print_comparison
 from experiments.commands.sweep import follow_sweep
 
 
@@ -47,4 +48,6 @@ def launch(
     if not wait:
         note(f"started; follow it with `python -m experiments logs -f {directory.run_id}`")
         return
-    raise typer.Exit(follow(directory))
+    code = follow(directory)
+    print_comparison(directory)
+    raise typer.Exit(code)

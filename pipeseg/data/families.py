@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeseg.data.description import read_description
-from pipeseg.data.splits import SUFFIXES, derived_name
+from pipeseg.data.names import SUFFIXES, derived_name
 from pipeseg.errors import BadInput, did_you_mean
 
-ENDING = re.compile(r"_(?:EVAL|BASELINE(?:_F\d+)?(?:_VAL)?|H\d+(?:_VAL)?)$")
+ENDING = re.compile(r"_(?:EVAL|BASELINE(?:_F\d+)?(?:_VAL)?|H\d+(?:_VAL)?|BOXES(?:_VAL|_EVAL)?)$")
 FOLD = re.compile(r"_F\d+(?:_VAL)?$")
 
 
@@ -86,6 +86,10 @@ def find_sets(wanted: Path) -> list[DerivedSet]:
     return sorted(found, key=lambda chosen: (chosen.family, -order.index(chosen.part), chosen.name))
 
 
+def _is_of_boxes(described: dict[str, Any]) -> bool:
+    return described.get("labels") == "boxes"
+
+
 def _datasets(folder: Path) -> Iterator[Path]:
     if folder.is_dir():
         for path in sorted(folder.iterdir()):
@@ -103,7 +107,8 @@ def _derived(path: Path, names: Sequence[str], wanted: str) -> DerivedSet | None
         raise
     source = described.get("source")
     if described.get("set") in SUFFIXES and isinstance(source, str):
-        family = derived_name(source, described.get("defect_class"), "")
+        # drawn from boxes: another draw of the same pictures, which is never used with the hand-drawn one
+        family = derived_name(source, described.get("defect_class"), "_BOXES" if _is_of_boxes(described) else "")
         return DerivedSet(path, family, path.with_name(source), described["set"], described)
     if not ENDING.search(path.name):
         return None

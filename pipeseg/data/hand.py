@@ -6,19 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeseg.data.boxes import read_boxes
+from pipeseg.data.boxes import Box, box_rows, read_boxes
 from pipeseg.data.description import read_description
 from pipeseg.data.draw import Group
 from pipeseg.data.fingerprint import digest_file, fingerprint_folder
-from pipeseg.data.folder import images_by_stem
+from pipeseg.data.folder import DatasetFolder, images_by_stem
 from pipeseg.data.groups import source_groups
 from pipeseg.data.names import case_twins, same_form
 from pipeseg.data.parallel import threaded
-from pipeseg.data.pictures import picture_size
-from pipeseg.data.via import Region, rasterise, read_via
+from pipeseg.data.pictures import picture_size, read_mask
+from pipeseg.data.via import Region, polygons_of, rasterise, read_via
 from pipeseg.errors import BadInput, did_you_mean
 
 BILLION = 10**9
+# grey from which a mask's pixel belongs to the box
+BOX_LEVEL = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,45 @@ class HandLabels:
             digest_file(file),
         )
 
+    @classmethod
+    def of_boxes(
+        cls,
+        folder: Path,
+        defect_class: str | None,
+        *,
+        say: Callable[[str], None] = lambda sentence: None,
+        tick: Callable[[int, int], None] = lambda done, total: None,
+    ) -> "HandLabels":
+        """Take every detection box for a hand-drawn rectangle; a picture without a box counts as looked at.
+
+        Args:
+            defect_class: what the masks show where there is no boxes.csv: they are the filled boxes of one class then.
+
+        Raises:
+            BadInput: as `open`.
+        """
+        file = folder / "boxes.csv"
+        by_name = {same_form(image.name): image for image in images_by_stem(folder).values()}
+        images = {image.name: image for image in by_name.values()}
+        regions: dict[str, list[Region]] = {name: [] for name in images}
+        fingerprint = fingerprint_folder(folder, tick)
+        if file.exists():
+            for key in sorted({key for _, key, _ in box_rows(file, lambda *_: None)}):
+                for name, boxes in read_boxes(file, key).items():
+                    if same_form(name) not in by_name:
+                        say(f"{file}: names {name}, which is not in images/")
+                        continue
+                    regions[by_name[same_form(name)].name] += [found for box in boxes if (found := _filled(box, key))]
+        else:
+            for sample in DatasetFolder.open(folder).samples:
+                shapes = polygons_of(read_mask(sample.mask) >= BOX_LEVEL)
+                regions[sample.name] = [Region(points, defect_class) for points in shapes]
+        _check_classes(file, regions)
+        groups, origin = source_groups(folder, images, say=say, tick=tick)
+        labels = read_description(folder).get("classes", {})
+        digest = digest_file(file) if file.exists() else fingerprint
+        return cls(folder, images, regions, groups, origin, labels, fingerprint, digest)
+
     @property
     def classes(self) -> list[str | None]:
         """The classes that the labels name, sorted; [None] when they name none."""
@@ -139,6 +180,16 @@ class HandLabels:
         """Return (defect pixels, all pixels) of a picture; its size comes from the header."""
         height, width = picture_size(self.images[name])
         return int(np.count_nonzero(rasterise(regions, height, width))) if regions else 0, height * width
+
+
+def _filled(box: Box, defect_class: str) -> Region | None:
+    """Return a box as the region of the pixels that `fill_boxes` fills; None where these are none."""
+    left, top, right, bottom = (round(side) for side in box)
+    if right <= left or bottom <= top:
+        return None
+    # corners of a region are centres of pixels, and its outline belongs to it
+    corners = [(left, top), (right - 1, top), (right - 1, bottom - 1), (left, bottom - 1)]
+    return Region(np.array(corners, float), defect_class)
 
 
 def classes_of(regions: dict[str, list[Region]]) -> list[str | None]:

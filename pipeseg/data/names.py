@@ -1,4 +1,7 @@
-"""File names: which are pictures, and which mean the same. Standard library only, for the dashboard reads it too."""
+"""Names: which files are pictures, which mean the same, and what derived datasets are called.
+
+Standard library only, for the dashboard reads it too.
+"""
 
 import unicodedata
 from collections.abc import Iterable
@@ -7,6 +10,15 @@ from pathlib import Path
 # the folders of a dataset, each file named after its picture; the last two are optional
 PARTS = ("images", "masks", "boxes", "weights")
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+# the original's names: EVAL is our test set
+SUFFIXES = {"train": "_BASELINE", "validation": "_BASELINE_VAL", "test": "_EVAL"}
+# the same three sets where the masks are filled boxes
+BOX_SUFFIXES = {"train": "_BOXES", "validation": "_BOXES_VAL", "test": "_BOXES_EVAL"}
+
+
+def derived_name(source: str, defect_class: str | None, suffix: str) -> str:
+    """Return e.g. `sample_deposition_BASELINE`, or `Deposition_BASELINE` for a source of a single class."""
+    return f"{source}_{defect_class}{suffix}" if defect_class else f"{source}{suffix}"
 
 
 def is_picture(path: Path) -> bool:

@@ -1,6 +1,6 @@
 """Hand-labelled pictures into train, val and test sets of one class, by duplicate group, and into folds."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,21 +11,13 @@ from pipeseg.data.build import DatasetWriter, building_together
 from pipeseg.data.description import read_description
 from pipeseg.data.draw import Draw, Group, SplitRatios
 from pipeseg.data.hand import BILLION, HandLabels, classes_of
+from pipeseg.data.names import BOX_SUFFIXES, SUFFIXES, derived_name
 from pipeseg.data.parallel import threaded
 from pipeseg.data.pictures import check_picture, picture_size
 from pipeseg.data.via import Region, rasterise
 from pipeseg.errors import BadInput
 
 __all__ = ["SUFFIXES", "SplitRatios", "classes_of", "derived_name", "fold_suffixes", "split_dataset", "split_labels"]
-
-# the original's names: EVAL is our test set
-SUFFIXES = {"train": "_BASELINE", "validation": "_BASELINE_VAL", "test": "_EVAL"}
-
-
-def derived_name(source: str, defect_class: str | None, suffix: str) -> str:
-    """Return e.g. `sample_deposition_BASELINE`, or `Deposition_BASELINE` for a source of a single class."""
-    return f"{source}_{defect_class}{suffix}" if defect_class else f"{source}{suffix}"
-
 
 def fold_suffixes(folds: int) -> list[dict[str, str]]:
     """Return the name endings of each fold's train and validation set: `_BASELINE_F1`, `_BASELINE_F1_VAL`, ..."""
@@ -66,6 +58,7 @@ def split_labels(
     ratios: SplitRatios,
     seed: int,
     folds: int = 0,
+    suffixes: Mapping[str, str] = SUFFIXES,
     replace: bool = True,
     say: Callable[[str], None] = lambda sentence: None,
     tick: Callable[[int, int], None] = lambda done, total: None,
@@ -77,6 +70,7 @@ def split_labels(
 
     Args:
         folds: as well, deal what is not test to so many folds: a train and a validation set for each.
+        suffixes: what the names of the sets train, validation and test end with.
         replace: False keeps the sets that are there and adds the others, if the draw is the same.
 
     Raises:
@@ -98,9 +92,10 @@ def split_labels(
         )
     if len(groups) - having < (clean := round(ratios.clean * having)):
         say(f"{name}: {len(groups) - having} hand-labelled groups without it, {clean} wanted; list more in labels.csv")
-    sets = _draw(labels.folder, defect_class, groups, ratios, seed, folds)
+    sets = _draw(labels.folder, defect_class, groups, ratios, seed, folds, suffixes)
     missing = sets if replace else [chosen for chosen in sets if not _is_there(chosen, labels)]
     facts = {
+        "labels": "boxes" if suffixes == BOX_SUFFIXES else "hand",
         "source": labels.folder.name,
         "defect_class": defect_class,
         "class_label": labels.labels.get(defect_class or ""),
@@ -135,7 +130,13 @@ def split_labels(
 
 
 def _draw(
-    source: Path, defect_class: str | None, groups: list[Group], ratios: SplitRatios, seed: int, folds: int
+    source: Path,
+    defect_class: str | None,
+    groups: list[Group],
+    ratios: SplitRatios,
+    seed: int,
+    folds: int,
+    suffixes: Mapping[str, str],
 ) -> list[DrawnSet]:
     """Return the three sets, then the two sets of each fold."""
     draw = Draw(seed, defect_class)
@@ -145,7 +146,7 @@ def _draw(
     def target(suffix: str) -> Path:
         return source.with_name(derived_name(source.name, defect_class, suffix))
 
-    sets = [DrawnSet(target(suffix), part, splits, {}) for part, suffix in SUFFIXES.items()]
+    sets = [DrawnSet(target(suffix), part, splits, {}) for part, suffix in suffixes.items()]
     if not folds:
         return sets
     rest = [*parts["train"], *parts["validation"]]
@@ -156,14 +157,14 @@ def _draw(
         )
     held = [_files(fold) for fold in draw.folds(rest, folds)]
     everything = set(_files(rest))
-    for number, (validation, suffixes) in enumerate(zip(held, fold_suffixes(folds), strict=True), 1):
+    for number, (validation, endings) in enumerate(zip(held, fold_suffixes(folds), strict=True), 1):
         fold_splits = {
             "train": sorted(everything - set(validation)),
             "validation": validation,
             "test": splits["test"],
         }
         facts = {"fold": number, "folds": folds}
-        sets += [DrawnSet(target(suffix), part, fold_splits, facts) for part, suffix in suffixes.items()]
+        sets += [DrawnSet(target(suffix), part, fold_splits, facts) for part, suffix in endings.items()]
     return sets
 
 
@@ -177,7 +178,10 @@ def _is_there(chosen: DrawnSet, labels: HandLabels) -> bool:
         return False
     described = read_description(chosen.target)
     if described.get("splits") != chosen.splits or described.get("labels_sha256") != labels.labels_digest:
-        raise BadInput(f"{chosen.target}: exists, and is not what this split would write; --force replaces it")
+        raise BadInput(
+            f"{chosen.target}: exists, and is not what this split would write; --force replaces it,"
+            " in a run of split replace=true"
+        )
     return True
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from pipeseg.data.folder import Sample
 from pipeseg.data.loading import CACHE_BYTES
 from pipeseg.data.parallel import threaded
-from pipeseg.errors import RunFailed
+from pipeseg.errors import BadInput, RunFailed
 from pipeseg.refiners.base import NEUTRAL, BoxPicture, Calibration, CropTraining, Refiner, View
 from pipeseg.refiners.box_answers import BoxNetworks, answered_in_boxes
 from pipeseg.refiners.calibration import FEWEST_TO_SHIFT, HandFills, count_logits, find_shift
@@ -60,6 +60,8 @@ class Workbench:
             return Calibration(0.0, lowest), {**facts, "lowest_fill": lowest}
         assert refiner.view is not None
         said = self._listen(refiner.view)
+        if not len(said.counts):
+            raise BadInput("source_dataset: every box of the pictures to refine lies outside them; mend boxes.csv")
         shift, fill = find_shift(said.counts, hand, refiner.cut)
         if not abs(fill - hand.mean) <= FILL_TOLERANCE:
             self.run.warn(
@@ -143,7 +145,7 @@ class Workbench:
                     logits.clear()
                 counts += of_picture
                 tick()
-        self._said[view] = _Said(logits or None, np.stack(counts))
+        self._said[view] = _Said(logits or None, np.array(counts))
         return self._said[view]
 
 

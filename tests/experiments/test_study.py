@@ -1,115 +1,128 @@
-"""The study: chains of runs, one failing chain does not stop the others, and a stop stops the child too."""
+"""The study at work: what fails stops nothing else, what is done is not done again, what is killed goes on."""
+
+import json
+import os
 
 import pytest
-from small_workshop import SCRIPT
+from studying import UNLUCKY, Studying
+from sweeping import kill, kill_run
+from waiting import wait_until
 
-from experiments.study import plan, study
-from pipeseg.config import check_config, parse_override
-from pipeseg.errors import BadInput, RunFailed, StopRequested
-from pipeseg.events import read_events, send_command
-from pipeseg.run_directory import RunDirectory
+from experiments import runs
+from pipeseg.events import read_events
 
-STUDY = {"stage": "study", "source_dataset": "sample", "classes": ["deposition", "rupture"], "track_experiment": False}
-BASELINE = """\
-stage: baseline
-train_dataset: x
-validation_dataset: y
-evaluation_dataset: z
-"""
-REFINE = BASELINE.replace("stage: baseline\ntrain", "stage: refine\nbaseline") + "hybrid_dataset: h\n"
-FAIL_FOR_RUPTURE = """
-if config.defect_class == "rupture":
-    run.emit("error", text="no luck")
-    run.status("failed")
-    sys.exit(1)
-"""
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="SIGKILL")]
+ONE = "classes=[deposition]"
 
 
 @pytest.fixture
-def prepared(workshop, own_tiny):
-    """Experiments whose scripts end at once; the baseline of `rupture` fails. All datasets are there already."""
-    for name, config in (("baseline", BASELINE), ("refine", REFINE), ("final", BASELINE.replace("baseline", "final"))):
-        marker = 'run.status("running")\n'
-        script = SCRIPT.replace(marker, marker + FAIL_FOR_RUPTURE).replace("config.epochs", "3")
-        workshop.add_experiment(name, config=config, script=script)
-    for name in ("deposition", "rupture"):
-        for suffix in ("BASELINE", "BASELINE_VAL", "EVAL", "H1", "H1_VAL"):
-            if not (workshop.settings.datasets_dir / f"sample_{name}_{suffix}").exists():
-                workshop.add_dataset(f"sample_{name}_{suffix}")
-    maker = type(own_tiny)(workshop.root, workshop.settings)
-    return workshop, maker.run(STUDY)
+def studying(workshop):
+    made = Studying(workshop)
+    yield made
+    made.open_gate()
+    for view in runs.list_runs(made.settings):
+        if view.is_active and view.stage == "study":
+            kill_run(view.directory)
 
 
-def values(step):
-    return dict(parse_override(text) for text in step.overrides)
-
-
-def test_a_plan_is_a_chain_per_class_and_seed():
-    overrides = {"epochs": 2, "model.args": {"encoder_weights": None, "encoder_name": "resnet18"}, "augment": False}
-    config, _ = check_config({**STUDY, "seeds": [0, 1], "baseline": overrides, "final": {"epochs": 5}})
-    chains = plan(config)
-    assert [[step.label for step in chain] for chain in chains] == [
-        [f"{experiment} {name} seed {seed}" for experiment in ("baseline", "refine", "final")]
-        for seed in (0, 1)
-        for name in ("deposition", "rupture")
-    ]
-    baseline, refine, final = map(values, chains[0])
-    # every value arrives as it was: types, nulls, nested mappings
-    assert overrides.items() <= baseline.items() and final["epochs"] == 5 and baseline["track_experiment"] is False
-    assert baseline["train_dataset"] == refine["baseline_dataset"] == "sample_deposition_BASELINE"
-    assert baseline["evaluation_dataset"] == final["evaluation_dataset"] == "sample_deposition_EVAL"
-    assert final["train_dataset"] == refine["hybrid_dataset"]
-    assert final["validation_dataset"] == f"{refine['hybrid_dataset']}_VAL"
-    # each seed has its own teacher: no two chains write the same dataset
-    hybrids = [values(chain[1])["hybrid_dataset"] for chain in chains]
-    assert len(set(hybrids)) == 4
-    assert [values(chain[0])["seed"] for chain in chains] == [0, 0, 1, 1]
-
-
-@pytest.mark.slow
-def test_a_failing_chain_ends_and_the_others_go_on(prepared):
-    workshop, run = prepared
-    workshop.gate.touch()
-    with pytest.raises(RunFailed, match=r"1 of 6 steps failed; first: baseline rupture seed 0: no luck"):
-        study(run)
-    events = read_events(run.directory.events_file)
-    children = [(e["step"], e["status"]) for e in events if e["kind"] == "child"]
-    assert children == [
-        (f"{experiment} {name} seed 0", status)
-        for experiment, name, end in (
-            ("baseline", "deposition", "finished"),
-            ("refine", "deposition", "finished"),
-            ("final", "deposition", "finished"),
-            ("baseline", "rupture", "failed"),
-        )
-        for status in ("running", end)
-    ]
-    progress = [e for e in events if e["kind"] == "progress"]
+def test_a_failing_class_does_not_stop_the_other(studying):
+    studying.open_gate()
+    done = studying.launch(f"seeds=[{UNLUCKY}]", "jobs=2", wait=True)
+    assert done.returncode == 1
+    study = runs.find_run(studying.settings, done.stdout.strip())
+    results = json.loads((study.results / "steps.json").read_text(encoding="utf-8"))["steps"]
+    assert {row["step"].removesuffix(f" seed {UNLUCKY}"): row["status"] for row in results} == {
+        **{f"{stage} deposition": "finished" for stage in ("baseline", "refine", "final")},
+        "baseline rupture": "failed",
+        "refine rupture": "left out",
+        "final rupture": "left out",
+    }
+    # one sentence for each, and how to go on
+    error = next(line for line in done.stderr.splitlines() if line.startswith("error: "))
+    assert error.startswith("error: 3 of 7 steps have not finished. baseline rupture seed 13: no luck. ")
+    assert "final rupture seed 13: left out, for it needs refine rupture seed 13" in error
+    assert f"`python -m experiments resume {study.run_id}`" in error
+    progress = [event for event in read_events(study.events_file) if event["kind"] == "progress"]
     assert (progress[-1]["step"], progress[-1]["total"]) == (6, 6)
-    assert [e["text"] for e in events if e["kind"] == "warning"] == ["baseline rupture seed 0: no luck"]
 
 
-@pytest.mark.slow
-def test_a_stop_stops_the_child(prepared):
-    workshop, run = prepared
-    asked = []
-
-    def person(event):
-        if event["kind"] == "child" and event["status"] == "running":
-            asked.append(event["run_id"])
-            send_command(run.directory.control_file, "stop")
-
-    run.observers.append(person)
-    with pytest.raises(StopRequested):
-        study(run)
-    child = RunDirectory(workshop.settings.runs_dir / asked[0])
-    assert len(asked) == 1 and child.read_exit()["code"] == 130
-    last = [e for e in read_events(run.directory.events_file) if e["kind"] == "child"][-1]
-    assert last["status"] == "stopped"
+def test_two_steps_work_at_a_time_and_a_stop_stops_both_until_it_goes_on(studying):
+    study = studying.launch("jobs=2")
+    studying.await_running("baseline deposition seed 0", "baseline rupture seed 0")
+    assert studying.workshop.command("stop", study.run_id, "--wait").returncode == 0
+    assert studying.await_end(study) == "stopped"
+    assert set(studying.steps(study).values()) == {"stopped"}
+    assert studying.texts(study)[-1] == (
+        f"0 of 6 steps are done; `python -m experiments resume {study.run_id}` goes on"
+    )
+    studying.open_gate()
+    done = studying.workshop.command("resume", study.run_id, "--wait")
+    assert done.returncode == 0, done.stderr
+    assert len(studying.children()) == 6  # what was stopped went on in its own directory
+    assert sorted(studying.attempts().values()) == [1, 1, 1, 1, 2, 2]
 
 
-def test_a_source_without_labels_is_bad_input(own_tiny):
-    own_tiny.add_dataset("sample", range(4))
-    with pytest.raises(BadInput, match=r"labels\.csv: no such file"):
-        study(own_tiny.run(STUDY))
-    assert len(own_tiny.run_folders()) == 1
+def test_a_killed_study_adopts_what_works_and_redoes_nothing(studying):
+    studying.open_gate("baseline-deposition")
+    study = studying.launch(ONE)
+    studying.await_running("refine deposition seed 0")
+    kill_run(study)
+    # while nobody looks the step ends, and the next one is started by whoever goes on
+    studying.open_gate("refine-deposition")
+    resumed = studying.workshop.command("resume", study.run_id)
+    assert resumed.returncode == 0, resumed.stderr
+    studying.await_running("final deposition seed 0")
+    # killed again, this time its supervisor writes down how it ended; the final is still at work when it goes on
+    kill(study.read_info()["pid"])
+    assert studying.await_end(study) == "failed"
+    assert studying.workshop.command("resume", study.run_id).returncode == 0
+    adopted = f"final deposition seed 0: works already, as {studying.child('final deposition seed 0').run_id}"
+    wait_until(lambda: adopted in studying.texts(study))
+    studying.open_gate()
+    assert studying.await_end(study) == "finished"
+    assert list(studying.attempts().values()) == [1, 1, 1]
+
+
+def test_a_killed_step_goes_on_where_it_was(studying):
+    study = studying.launch(ONE)
+    studying.await_running("baseline deposition seed 0")
+    child = studying.child("baseline deposition seed 0")
+    kill(child.read_info()["pid"])
+    assert studying.await_end(study) == "failed"
+    studying.open_gate()
+    assert studying.workshop.command("resume", study.run_id, "--wait").returncode == 0
+    assert f"baseline deposition seed 0: goes on, {child.run_id} was failed" in studying.texts(study)
+    assert studying.child("baseline deposition seed 0").run_id == child.run_id
+
+
+def test_what_is_done_serves_again_unless_it_has_changed_or_a_person_wants_it_anew(studying):
+    studying.open_gate()
+    assert studying.launch(ONE, wait=True).returncode == 0
+    first = studying.children()
+    # a person has touched what refine wrote: it is made again, and is what it was, so the final serves again
+    hybrid = studying.settings.datasets_dir / "sample_deposition_H1" / "masks" / "0.png"
+    before = hybrid.read_bytes()
+    hybrid.write_text("retouched", encoding="utf-8")
+    done = studying.launch(ONE, "experiment_name=Another name", wait=True)
+    assert done.returncode == 0 and hybrid.read_bytes() == before
+    assert [view.stage for view in studying.children()] == ["baseline", "refine", "final", "refine"]
+    for place, step in ((0, "baseline"), (2, "final")):
+        assert f"{step} deposition seed 0: already done by {first[place].run_id}" in done.stderr
+    assert studying.launch(ONE, "reuse=false", wait=True).returncode == 0
+    assert [view.stage for view in studying.children()][4:] == ["baseline", "refine", "final"]
+
+
+def test_the_arms_take_the_steps_of_teachers_and_final_together(studying):
+    studying.open_gate()
+    sizes = ("baseline={epochs: 4, steps_per_epoch: 3}", "final={epochs: 5, steps_per_epoch: 2}")
+    done = studying.launch(ONE, "arms=[equal_budget]", *sizes, wait=True)
+    assert done.returncode == 0, done.stderr
+    summary = studying.child("equal_budget deposition seed 0").results / "summary.json"
+    assert json.loads(summary.read_text(encoding="utf-8"))["total_steps"] == 4 * 3 + 5 * 2
+    assert studying.child("equal_budget deposition seed 0").read_info()["stage"] == "equal_budget"
+
+
+def test_a_wrong_key_of_a_step_is_told_before_anything_begins(studying):
+    done = studying.launch(ONE, "final={epochz: 9}", wait=True)
+    assert done.returncode == 2 and not studying.children()
+    assert "final deposition seed 0: epochz: unknown key; did you mean 'epochs'?" in done.stderr

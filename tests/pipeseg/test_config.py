@@ -147,6 +147,12 @@ def test_every_mistake_is_reported_at_once(refuse):
     assert set(refuse(SETS + "epochs: 0\nseed: -1\nbatchsize: 3\n")) == {"epochs", "seed", "batchsize"}
 
 
+@pytest.mark.parametrize("value", ["5", "[]", "[a, 3]", "''"])
+def test_teachers_are_named_or_listed(refuse, value):
+    problems = refuse(f"stage: refine\nbaseline_run: {value}\n")
+    assert problems["baseline_run"].startswith("must be latest, all, a run, or a list of runs")
+
+
 def test_unknown_refiner_and_missing_keys_of_refine(refuse):
     problems = refuse("stage: refine\nrefiner: {name: orginal}\n")
     assert "did you mean 'original'?" in problems["refiner.name"]

@@ -1,0 +1,95 @@
+"""The table of `weak_labels.py`: IoU of every arm, and what the boxes brought, with intervals."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.figures import Figures
+from experiments.statistics import Clustered, clustered, difference_of, interval, resampled
+
+if TYPE_CHECKING:
+    from benchmarks.weak_labels import Cell
+
+Found = Mapping[str, Mapping[str, Any]]
+# what ours is held against, and how it is called
+RIVALS = {"longer": "ours - longer", "original": "ours - original", "box": "ours - box"}
+
+
+def gather(cells: Iterable["Cell"], found: Found, arms: Sequence[str]) -> Clustered:
+    """Put the scores of cells together, per class over all its seeds; test pictures without the class have no IoU."""
+    by_class: dict[str, tuple[list[list[float]], list[str]]] = {}
+    for cell in cells:
+        result = found[cell.name]
+        values, groups = by_class.setdefault(cell.defect_class, ([], []))
+        for file, group in result["groups"].items():
+            row = [result["scores"][arm][file] for arm in arms]
+            if np.isfinite(row).all():
+                values.append(row)
+                groups.append(group)
+    return clustered([(np.array(values), groups) for values, groups in by_class.values()])
+
+
+def rows_of(cells: Sequence["Cell"]) -> list[tuple[str, list["Cell"]]]:
+    """Return (name, cells) of each class and, of several, of their mean."""
+    names = list(dict.fromkeys(cell.defect_class for cell in cells))
+    rows = [(name, [cell for cell in cells if cell.defect_class == name]) for name in names]
+    return [*rows, ("mean", list(cells))] if len(names) > 1 else rows
+
+
+def shares(data: Clustered, arms: Sequence[str]) -> dict[str, tuple[float, float, float]]:
+    """Return, in %, ours / full and (ours - longer) / (full - longer), each with its 95 % interval."""
+    if "full" not in arms:
+        return {}
+    means, drawn = data.means(), resampled(data)
+    column = {arm: place for place, arm in enumerate(arms)}
+    start = column["longer"] if "longer" in arms else column["hand"]
+    found = {}
+    for name, below in (("of full", None), ("gap closed", start)):
+        value, *ends = (
+            100 * (each[..., column["ours"]] - base) / (each[..., column["full"]] - base)
+            for each in (means, drawn)
+            for base in [0.0 if below is None else each[..., below]]
+        )
+        found[name] = (float(value), *interval(ends[0], data.size))
+    return found
+
+
+def show(cells: Sequence["Cell"], found: Found, arms: Sequence[str]) -> None:
+    """Print one table for each number of hand masks."""
+    console = Console(width=180, highlight=False)
+    for hand in dict.fromkeys(cell.hand for cell in cells):
+        some = [cell for cell in cells if cell.hand == hand]
+        seeds = len({cell.seed for cell in some})
+        table = Table(title=f"{hand} hand masks per class, {seeds} seeds, {some[0].steps} steps, {some[0].size} px")
+        rivals = [name for arm, name in RIVALS.items() if arm in arms]
+        for heading in ("class", *arms, *rivals, *(("of full", "gap closed") if "full" in arms else ())):
+            table.add_column(heading, justify="left" if heading == "class" else "right")
+        for name, of_row in rows_of(some):
+            data = gather(of_row, found, arms)
+            cells_of_row = [name, *(f"{value:.4f}" for value in data.means())]
+            for arm in RIVALS:
+                if arm in arms:
+                    result = difference_of(data, arms.index(arm), arms.index("ours"))
+                    ends = "" if result.ci_low is None else f" [{100 * result.ci_low:+.1f} {100 * result.ci_high:+.1f}]"
+                    cells_of_row.append(f"{100 * result.difference:+.2f}{ends}")
+            cells_of_row += [
+                f"{value:.0f} % [{low:.0f} {high:.0f}]" for value, low, high in shares(data, arms).values()
+            ]
+            table.add_row(*cells_of_row)
+        seconds = [np.mean([found[cell.name]["seconds"][arm] for cell in some]) for arm in arms]
+        table.add_section()
+        table.add_row("seconds", *(f"{each:.0f}" for each in seconds))
+        console.print(table)
+
+
+def figures(record: Figures, cells: Sequence["Cell"], found: Found, arms: Sequence[str]) -> None:
+    """Record ours against each other arm."""
+    for hand in dict.fromkeys(cell.hand for cell in cells):
+        for name, of_row in rows_of([cell for cell in cells if cell.hand == hand]):
+            means = dict(zip(arms, gather(of_row, found, arms).means(), strict=True))
+            for arm in arms:
+                if arm != "ours":
+                    record.record(f"{name}, {hand} masks: ours against {arm}", means["ours"], "IoU", means[arm])
