@@ -119,7 +119,7 @@ class Follower:
         match event:
             case {"kind": "metrics", "step": int() | float() as step, "values": dict() as values}:
                 for name, value in values.items():
-                    if isinstance(value, int | float) and not name.startswith("test/"):
+                    if isinstance(value, int | float) and not name.startswith(("test/", "test_last/")):
                         if (series := advance.points.get(name)) is None:
                             series = advance.points[name] = Series()
                         series.append(step, value)

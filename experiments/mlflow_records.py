@@ -19,6 +19,8 @@ EARLY_ARTIFACTS = ("config.yaml", "git.diff")
 # keys in which runs of one recipe may differ: side and seed, what they learn from, and the machine
 NOT_RECIPE = {
     *("stage", "seed", "train_dataset", "validation_dataset", "experiment_name", "track_experiment"),
+    # how a hybrid dataset is read: hand masks have no boxes
+    "boxes",
     *("device", "num_workers", "visualization_samples", "checkpoint_minutes"),
 }
 

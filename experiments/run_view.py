@@ -151,7 +151,7 @@ class RunRecord:
             **{key: _whole(progress.get(key)) for key in ("epoch", "epochs", "step", "total")},
             **{key: number(progress.get(key)) for key in ("eta_seconds", "images_per_second")},
             phase=progress.get("phase"),
-            last={key: value for key, value in journal.last.items() if not key.startswith("test/")},
+            last={key: value for key, value in journal.last.items() if not key.startswith(("test/", "test_last/"))},
             best_iou=journal.best_iou,
             test={key[5:]: value for key, value in journal.last.items() if key.startswith("test/")},
             checkpoints=journal.checkpoints,

@@ -21,7 +21,7 @@ PICTURES = "test_pictures.zip"
 STAGES = ("baseline", "final", "equal_budget", "full_masks")
 RUNS_PER_PAGE = 1000
 # how long a training was
-STEPS = {"epochs", "steps_per_epoch", "scoring_per_epoch"}
+STEPS = {"epochs", "steps_per_epoch", "scoring_per_epoch", "early_stop"}
 
 
 @dataclass(frozen=True, slots=True)

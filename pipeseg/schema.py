@@ -91,11 +91,12 @@ class OptimizerConfig(Section):
 class RefinerConfig(Section):
     """How box masks are sharpened; a plain word is a name without arguments."""
 
-    name: Annotated[str, _known(REFINERS, "refiner")] = Field("ensemble", description=f"refiner: {', '.join(REFINERS)}")
+    name: Annotated[str, _known(REFINERS, "refiner")] = Field("crops", description=f"refiner: {', '.join(REFINERS)}")
     args: dict[str, Any] = Field(
         default_factory=dict,
-        description="arguments of the refiner; of ensemble: flips (none, horizontal, dihedral), calibrate, target"
-        " (soft, hard), weight (confidence, band, none), band, false_boxes, reset_below; of auto: candidates",
+        description="arguments of the refiner; of crops: steps, size, learning_rate, teachers (first, all); of crops"
+        " and ensemble: flips (none, horizontal, dihedral), calibrate, target (soft, hard), weight (confidence, band,"
+        " none), band, false_boxes, reset_below; of auto: candidates",
     )
 
     @model_validator(mode="before")

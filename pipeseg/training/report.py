@@ -1,4 +1,4 @@
-"""The end of a run: the best checkpoint, scored on the test set once."""
+"""The end of a run: the best checkpoint, scored on the test set once; and the last one, to be shown beside it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 
 
 def report(trainer: "Trainer") -> None:
-    """Score the best checkpoint on the test set, once, and write `results/`."""
+    """Score the best checkpoint on the test set, once, and write `results/`.
+
+    What the last weights reach there is `test_last/...`: it chooses nothing, it shows what the choice on val was worth.
+    """
     run, config, test, best = trainer.run, trainer.config, trainer.sets.test, trainer.best
     if best is None:
         raise RunFailed(f"val/{config.save_by_metric} was never a number, so no checkpoint could be chosen")
+    of_last = None if best.step == trainer.step else _score_last(trainer)
     load_weights(trainer.model, run.directory.best_checkpoint)
     threshold = trainer.threshold
     if config.threshold == "auto":
@@ -41,10 +45,39 @@ def report(trainer: "Trainer") -> None:
     write_summary(run.directory.results / "summary.json", _summary(trainer, best, threshold, values))
     _keep_model(run)
     step, epoch = trainer.step, trainer.epoch
-    run.metrics({f"test/{name}": value for name, value in values.items()}, step=step, epoch=epoch)
+    scored = {"test": values, "test_last": values if of_last is None else of_last}
+    metrics = {f"{kind}/{name}": value for kind, each in scored.items() for name, value in each.items()}
+    run.metrics(metrics, step=step, epoch=epoch)
     run.progress(step, trainer.total, force=True, epoch=epoch, epochs=config.epochs, phase="done")
     count = sum(map(len, test))
     run.message(f"test/iou {values['iou']:.4f} on {count} pictures, checkpoint of epoch {best.epoch}")
+
+
+def _score_last(trainer: "Trainer") -> dict[str, float]:
+    """Score the weights after the last step on the test set; their threshold is chosen as the best ones' is."""
+    run, config, sets = trainer.run, trainer.config, trainer.sets
+    model, threshold, batch = trainer.learner.scored_model, trainer.threshold, trainer.scoring_batch
+    if config.threshold == "auto":
+        threshold, _ = choose_threshold(model, sets.validation, trainer.hardware, batch_size=batch)
+
+    def between(done: int, total: int) -> None:
+        run.progress(done, total, phase="test of the last weights")
+        run.obey(lambda: None)
+
+    found = {}
+    for channel, pictures in enumerate(sets.test):
+        found[str(config.classes[channel])] = evaluate(
+            model,
+            pictures,
+            trainer.hardware,
+            batch_size=batch,
+            soft=config.evaluation_metrics == "soft",
+            threshold=threshold,
+            channel=channel,
+            criterion=trainer.criterion,
+            between=between,
+        )
+    return summarise(found)
 
 
 def _score(

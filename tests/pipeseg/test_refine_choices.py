@@ -195,7 +195,7 @@ def test_a_stop_at_any_point_leaves_nothing(workshop, teachers, phase):
 
 
 def test_a_refiner_with_a_teacher_wants_one(workshop):
-    with pytest.raises(BadInput, match="ensemble needs a teacher; set baseline_run"):
+    with pytest.raises(BadInput, match="crops needs a teacher; set baseline_run"):
         refine(workshop.run(CONFIG), [])
 
 

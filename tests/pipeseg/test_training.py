@@ -48,9 +48,9 @@ def test_journal_of_a_run(trained):
     val = [(step, epoch) for step, epoch, values in found if "val/loss" in values]
     assert val == [(2, 1), (4, 2)]
     names = {"loss", "iou", "dice", "precision", "recall", "specificity", "iou_dataset", "false_alarms"}
-    for kind in ("val", "test"):
-        values = [values for _, _, values in found if f"{kind}/iou" in values]
-        assert all({f"{kind}/{name}" for name in names} == set(value) for value in values)
+    for kinds in (("val",), ("test", "test_last")):
+        values = [values for _, _, values in found if f"{kinds[0]}/iou" in values]
+        assert all({f"{kind}/{name}" for kind in kinds for name in names} == set(value) for value in values)
     assert [step for step, _, values in found if "test/iou" in values] == [4] and "test/iou" in found[-1][2]
 
 
@@ -76,6 +76,21 @@ def test_results_of_a_run(trained):
     assert summary["test_fingerprint"] == datasets["test"]["fingerprint"]
     assert summary["best"]["metric"] == "val/iou" and set(datasets) == {"train", "validation", "test"}
     assert len(list((results / "predictions").glob("*.png"))) == 2
+
+
+def test_the_last_weights_are_scored_beside_the_best(tiny):
+    # nothing can become better than the first validation: the best weights are not the last
+    run = tiny.train(learning_rate=1e-12, epochs=2, save_by_metric="specificity", threshold="auto", ema_decay=0.5)
+    [scored] = [event for event in read_events(run.directory.events_file) if "test/iou" in event.get("values", {})]
+    kinds = {
+        kind: {name.partition("/")[2] for name in scored["values"] if name.startswith(f"{kind}/")}
+        for kind in ("test", "test_last")
+    }
+    assert kinds["test"] == kinds["test_last"] and "iou" in kinds["test"]
+    summary = json.loads((run.directory.results / "summary.json").read_text())
+    assert summary["best"]["step"] == 2 and summary["total_steps"] == 4
+    # weights that hardly moved score alike
+    assert scored["values"]["test_last/iou"] == pytest.approx(scored["values"]["test/iou"], abs=0.05)
 
 
 def test_the_best_checkpoint_is_the_best_on_val(tiny):

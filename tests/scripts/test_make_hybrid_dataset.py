@@ -51,7 +51,7 @@ def test_named_teachers_and_rounds(workshop, trained):
     (folder,) = workshop.run_folders()
     config = (folder / "config.yaml").read_text()
     assert "baseline_run: [nobody, anybody]" in config and "teacher_dataset: tiny_deposition_H1" in config
-    assert "hybrid_dataset: tiny_deposition_H2" in config and "name: ensemble" in config
+    assert "hybrid_dataset: tiny_deposition_H2" in config and "name: crops" in config
 
 
 @pytest.mark.slow
