@@ -40,7 +40,8 @@ class Candidate:
     Attributes:
         boxes: by class; empty where the dataset's masks are its boxes.
         uncertainty: expected loss of IoU, from 0 to the number of its classes, which are added up.
-        expected_iou, agreement: what it is made of, mean over its classes; see `uncertainty.py`.
+        expected_iou: what remains, mean over its classes; voices that disagree lower it. See `uncertainty.py`.
+        agreement: of networks and flips, mean over its classes; told, not counted: it foretells the loss less well.
         outside: share of the predicted pixels that lie outside of the boxes, mean over its classes.
         outlines: the prediction inside the boxes, to be corrected.
         features: float32 (D,), of length 1.
@@ -225,15 +226,10 @@ def _judge(
             )
         )
         outlines += outlines_of((probability >= threshold).cpu().numpy() & inside, name)
-    losses = sum(combined(expected, agreed) for expected, agreed, _ in judged)
+    losses = sum(1 - expected for expected, _, _ in judged)
     expected, agreed, outside = (float(np.mean(column)) for column in zip(*judged, strict=True))
     features = _together([pooled(each, together) for each in deepest])
     return Candidate(sample, boxes, losses, expected, agreed, outside, tuple(outlines), features)
-
-
-def combined(expected: float, agreed: float) -> float:
-    """Return the uncertainty of one class on a picture, in [0, 1], from expected IoU and agreement."""
-    return 1 - (expected + agreed) / 2
 
 
 def _look_at_drawn(

@@ -163,7 +163,7 @@ def test_what_is_ranked(source, checkpoints):
     assert scores == sorted(scores, reverse=True) and scores[0] > 0
     for ranked in ranking.chosen:
         candidate = ranked.candidate
-        assert candidate.uncertainty == pytest.approx(1 - (candidate.expected_iou + candidate.agreement) / 2)
+        assert candidate.uncertainty == pytest.approx(1 - candidate.expected_iou)
         assert 0 <= candidate.outside <= 1 and 0 < ranked.pick.distance <= ranked.hand_distance + 1e-6
         for region in candidate.outlines:
             assert (region.points >= BOX[:2]).all() and (region.points < BOX[2:]).all()

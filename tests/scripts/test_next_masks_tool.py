@@ -17,6 +17,7 @@ def shop(finished_shop, own_tiny):
     return own_tiny, {"RUNS_DIR": str(finished_shop.settings.runs_dir)}
 
 
+@pytest.mark.slow
 def test_there_and_back(shop, trained):
     tiny, runs = shop
     out = tiny.root / "to draw"
@@ -47,8 +48,8 @@ def test_there_and_back(shop, trained):
 
 def test_refusals(shop):
     tiny, runs = shop
-    ended = tiny.tool("next_masks.py", "nowhere", env=runs)
+    ended = tiny.inside("next_masks.py", "nowhere", env=runs)
     assert ended.returncode == 2 and "images/ is missing" in ended.stderr
-    ended = tiny.tool("next_masks.py", "tiny", "--class", "rupture", env=runs, cwd=tiny.root)
+    ended = tiny.inside("next_masks.py", "tiny", "--class", "rupture", env=runs, cwd=tiny.root)
     assert ended.returncode == 2 and "rupture: no finished baseline or final of tiny" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1 and not (tiny.root / "tiny_next").exists()
