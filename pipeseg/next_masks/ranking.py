@@ -75,11 +75,16 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What came of it: the first pictures to draw, of how many, seen beside how many hand masks."""
+    """What came of it: the first pictures to draw, of how many, seen beside how many hand masks.
+
+    Attributes:
+        blind: candidates in whose boxes the networks see nothing; all of them are equally uncertain.
+    """
 
     chosen: tuple[Ranked, ...]
     candidates: int
     drawn: int
+    blind: int
 
 
 def rank_pictures(
@@ -122,7 +127,8 @@ def rank_pictures(
         Ranked(rank, candidates[pick.index], pick, float(distance))
         for rank, (pick, distance) in enumerate(zip(picks, to_hand, strict=True), 1)
     )
-    return Ranking(tuple(chosen), len(candidates), len(drawn))
+    blind = sum(not candidate.outlines for candidate in candidates)
+    return Ranking(tuple(chosen), len(candidates), len(drawn), blind)
 
 
 def _hand_sets(source: Path, classes: Sequence[str | None]) -> tuple[DatasetFolder, ...]:

@@ -75,6 +75,12 @@ def next_masks(
     print(f"{', '.join(name or ONLY_CLASS for name in classes)}: asking {names}", file=sys.stderr)
     with ticking("looking at") as tick:
         ranking = rank_pictures(folder, classes, networks, count, batch_size=batch_size, tick=tick)
+    if 2 * ranking.blind > ranking.candidates:
+        print(
+            f"the networks see nothing in {ranking.blind} of {ranking.candidates} pictures: the list is little more"
+            " than diverse; train them longer first",
+            file=sys.stderr,
+        )
     labels = read_description(folder).get("classes", {})
     keys = [name or ONLY_CLASS for name in classes]
     write_project(target, folder.name, {key: labels.get(key) or key for key in keys}, ranking.chosen)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -178,6 +179,14 @@ def test_an_unsure_network_is_told_from_one_that_repeats_itself(source, checkpoi
     one, two = (rank_pictures(source, classes, networks, 99).chosen for networks in (alone, both))
     mean = [np.mean([ranked.candidate.agreement for ranked in chosen]) for chosen in (one, two)]
     assert mean[1] < mean[0] < 1
+
+
+def test_networks_that_see_nothing_are_told(source, checkpoints):
+    networks, classes = asked(checkpoints[:1])
+    networks[0].header = replace(networks[0].header, threshold=1.1)
+    ranking = rank_pictures(source, classes, networks, 2)
+    assert ranking.blind == ranking.candidates == 11
+    assert [ranked.candidate.uncertainty for ranked in ranking.chosen] == [1, 1]
 
 
 def test_the_folder_to_draw_in(source, checkpoints, tmp_path):
