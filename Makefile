@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# a process per core, each with whole files: their fixtures are made once; PYTEST_ARGS='tests/app -x' is one process
+PYTEST_ARGS ?= -n logical --dist loadfile
 
 .PHONY: app test demo mlflow sample health lint clean-venv help
 

@@ -31,7 +31,7 @@ def build_app() -> typer.Typer:
     app.command()(sweep.sweep)
     for verb in (control.pause, control.resume, control.checkpoint, control.stop):
         app.command()(verb)
-    for verb in (datasets.datasets, datasets.audit, datasets.verify):
+    for verb in (datasets.datasets, datasets.audit, datasets.verify, datasets.next_masks):
         app.command()(verb)
     app.command()(compare.compare)
     app.command()(sync.sync)

@@ -1,4 +1,4 @@
-"""Audits and verifications of a dataset that outlive whoever started them: `.audits/<name>.<kind>.{job,log,exit}`.
+"""Work on a dataset that outlives whoever started it, such as an audit: `.audits/<name>.<kind>.{job,log,exit}`.
 
 As a module, `python -m experiments.dataset_jobs JOB_FILE` stands beside the script and writes down how it ended.
 """
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,8 @@ from pipeseg.settings import ROOT, Settings
 if TYPE_CHECKING:
     from experiments.dataset_reports import Report
 
-JOBS = ("audit", "verify")
-SCRIPTS = {"audit": "clean_dataset.py", "verify": "verify_dataset.py"}
+SCRIPTS = {"audit": "clean_dataset.py", "verify": "verify_dataset.py", "next": "next_masks.py"}
+JOBS = tuple(SCRIPTS)
 # between the first file of a job and its process
 START_GRACE_SECONDS = 10.0
 _TAIL = 4096
@@ -34,7 +34,7 @@ _started: list[subprocess.Popen] = []
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One audit or verification.
+    """One audit, verification or list of the next masks.
 
     Attributes:
         status: `running`, `finished` (it did its work; see `code`), `failed`, `stopped`, or `lost` (its process is
@@ -63,22 +63,27 @@ class Job:
         return report is None or (self.ended or self.started) > report.written
 
 
-def command(settings: Settings, name: str, kind: str) -> list[str]:
-    """Return the command of a job: the script of that name, its report where the dashboard looks for it."""
+def command(settings: Settings, name: str, kind: str, options: Sequence[str] = ()) -> list[str]:
+    """Return the command of a job: the script of that name, its report where the dashboard looks for it.
+
+    Args:
+        options: of the script, as on its command line.
+    """
     script = [sys.executable, str(ROOT / "scripts" / "tools" / SCRIPTS[kind]), str(settings.datasets_dir / name)]
-    if kind == "verify":
+    script += options
+    if kind != "audit":
         return script
     report = report_file(settings, name)
     return [*script, "--report", str(report), "--markdown", str(report.with_suffix(".md"))]
 
 
-def start_job(settings: Settings, name: str, kind: str) -> Job:
-    """Start a job in a session of its own, its output in a file.
+def start_job(settings: Settings, name: str, kind: str, options: Sequence[str] = ()) -> Job:
+    """Start a job in a session of its own, its output in a file; `options` as for `command`.
 
     Raises:
         BadInput: one of this kind works on this dataset already, or its files cannot be written.
     """
-    job_file = _begin(settings, name, kind, {})
+    job_file = _begin(settings, name, kind, command(settings, name, kind, options), {})
     _started[:] = [process for process in _started if process.poll() is None]
     try:
         _spawn(settings, job_file)
@@ -89,12 +94,12 @@ def start_job(settings: Settings, name: str, kind: str) -> Job:
     return job
 
 
-def _begin(settings: Settings, name: str, kind: str, facts: dict[str, Any]) -> Path:
+def _begin(settings: Settings, name: str, kind: str, line: list[str], facts: dict[str, Any]) -> Path:
     before = last_job(settings, name, kind)
     if before and before.is_active:
         raise BadInput(f"{name}: {kind} is running already ({before.line or 'it has just begun'})")
     job_file = _file(settings, name, kind, "job")
-    known = {"kind": kind, "dataset": name, "command": command(settings, name, kind), "host": this_host()}
+    known = {"kind": kind, "dataset": name, "command": line, "host": this_host()}
     try:
         job_file.parent.mkdir(parents=True, exist_ok=True)
         job_file.with_suffix(".log").write_bytes(b"")
@@ -126,23 +131,27 @@ def _spawn(settings: Settings, job_file: Path) -> None:
     write_json(job_file, {**read_json(job_file), "pid": process.pid, "pid_started": started_at(process.pid)})
 
 
-def run_job(settings: Settings, name: str, kind: str, tell: Callable[[str], None]) -> int:
+def run_job(
+    settings: Settings, name: str, kind: str, tell: Callable[[str], None], options: Sequence[str] = ()
+) -> int:
     """Run a job in this process's terminal and return its exit code; it is seen elsewhere like any other.
 
     Args:
         tell: given every line that the script prints; its progress goes to stderr.
+        options: as for `command`.
 
     Raises:
         BadInput: one of this kind works on this dataset already, or its files cannot be written.
     """
     from experiments.launcher import child_environment
 
-    job_file = _begin(settings, name, kind, {"pid": os.getpid(), "pid_started": started_at(os.getpid())})
+    line = command(settings, name, kind, options)
+    job_file = _begin(settings, name, kind, line, {"pid": os.getpid(), "pid_started": started_at(os.getpid())})
     code = 130  # of a job that is interrupted
     try:
         with (
             subprocess.Popen(
-                command(settings, name, kind),
+                line,
                 env=child_environment(settings),
                 stdout=subprocess.PIPE,
                 encoding="utf-8",
@@ -150,10 +159,10 @@ def run_job(settings: Settings, name: str, kind: str, tell: Callable[[str], None
             ) as process,
             open(job_file.with_suffix(".log"), "w", encoding="utf-8") as log,
         ):
-            for line in process.stdout or ():
-                log.write(line)
+            for said in process.stdout or ():
+                log.write(said)
                 log.flush()
-                tell(line.rstrip("\n"))
+                tell(said.rstrip("\n"))
         code = process.returncode
     finally:
         _write_end(job_file, code)

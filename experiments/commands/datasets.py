@@ -1,5 +1,7 @@
-"""datasets, audit and verify: the data, how it was split, and whether it is sound."""
+"""datasets, audit, verify and next-masks: the data, how it was split, whether it is sound, what to draw next."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -62,14 +64,30 @@ def verify(name: Name) -> None:
     raise typer.Exit(_run(name, "verify"))
 
 
-def _run(name: str, kind: str) -> int:
+def next_masks(
+    name: Name,
+    defect_class: Annotated[list[str] | None, typer.Option("--class", help="Only this class; repeatable.")] = None,
+    run: Annotated[str | None, typer.Option(metavar="RUN[,RUN...]", help="Whom to ask; default: the newest.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="Pictures to draw.")] = 50,
+    out: Annotated[Path | None, typer.Option(help="Folder to draw in; default: <dataset>_next right here.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier list in the folder.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Rank the pictures without hand masks by what a mask would teach, and export the first to draw in VIA."""
+    options = [part for key in defect_class or () for part in ("--class", key)]
+    options += [*(("--run", run) if run else ()), "--count", str(count), *(("--out", str(out)) if out else ())]
+    options += [flag for flag, on in (("--force", force), ("--json", as_json)) if on]
+    raise typer.Exit(_run(name, "next", options))
+
+
+def _run(name: str, kind: str, options: Sequence[str] = ()) -> int:
     """Run the script in this terminal, with its progress and its exit code."""
     from experiments.dataset_jobs import run_job
     from experiments.datasets import find_dataset
     from pipeseg.settings import Settings
 
     settings = Settings.load()
-    return run_job(settings, find_dataset(settings, name).name, kind, print)
+    return run_job(settings, find_dataset(settings, name).name, kind, print, options)
 
 
 def dataset_record(view: "DatasetView") -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from pipeseg.data.parallel import threaded
 from pipeseg.data.pictures import picture_size, read_mask
 from pipeseg.data.regions import Region, polygons_of, rasterise
 from pipeseg.data.rle import encode
-from pipeseg.data.via import COLUMNS, polygon_shape
+from pipeseg.data.via import COLUMNS, DRAWN, HINT, polygon_shape
 from pipeseg.errors import BadInput
 from pipeseg.run_directory import write_atomically, write_json
 
@@ -39,8 +39,12 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
-    """One picture with what goes out: regions where it is hand-labelled, else boxes."""
+class Picture:
+    """One picture with what goes out: regions where it is hand-labelled, else boxes.
+
+    Attributes:
+        suggested: the regions are a network's, and the boxes show where to draw; a person will correct them.
+    """
 
     name: str
     image: Path
@@ -48,6 +52,7 @@ class _Picture:
     width: int
     boxes: tuple[tuple[str, Box], ...]
     regions: tuple[Region, ...]
+    suggested: bool = False
 
 
 def export_dataset(
@@ -92,8 +97,8 @@ def export_dataset(
 
 def _pictures(
     source: Source, mask_class: str | None, simplify: float, tick: Callable[[int, int], None]
-) -> Iterator[_Picture]:
-    def prepare(annotation: Annotation) -> _Picture:
+) -> Iterator[Picture]:
+    def prepare(annotation: Annotation) -> Picture:
         height, width = picture_size(annotation.image)
         boxes, regions = annotation.boxes, annotation.regions
         if mask_class:
@@ -103,7 +108,7 @@ def _pictures(
         elif annotation.hand_labelled:
             boxes = ()
         regions = tuple(Region(r.points, r.defect_class or ONLY_CLASS) for r in regions)
-        return _Picture(same_form(annotation.name), annotation.image, height, width, boxes, regions)
+        return Picture(same_form(annotation.name), annotation.image, height, width, boxes, regions)
 
     for done, picture in enumerate(threaded(prepare, source.annotations), 1):
         yield picture
@@ -122,7 +127,7 @@ def _regions_of(path: Path, key: str, simplify: float, size: tuple[int, int]) ->
 
 
 def _write_coco(
-    source: Source, keys: list[str], pictures: Iterator[_Picture], out: Path, polygons: bool
+    source: Source, keys: list[str], pictures: Iterator[Picture], out: Path, polygons: bool
 ) -> Exported:
     number_of = {key: number for number, key in enumerate(keys, 1)}
     images: list[dict[str, Any]] = []
@@ -159,7 +164,7 @@ def _coco_box(box: Box) -> dict[str, Any]:
     return {"bbox": [x_min, y_min, width, height], "area": _short(width * height), "segmentation": outline}
 
 
-def _coco_region(region: Region, picture: _Picture, polygons: bool) -> dict[str, Any]:
+def _coco_region(region: Region, picture: Picture, polygons: bool) -> dict[str, Any]:
     mask = rasterise([region], picture.height, picture.width)
     x, y, width, height = cv2.boundingRect(mask)
     segmentation: Any = {"size": [picture.height, picture.width], "counts": encode(mask)}
@@ -168,35 +173,65 @@ def _coco_region(region: Region, picture: _Picture, polygons: bool) -> dict[str,
     return {"bbox": [x, y, width, height], "area": int(np.count_nonzero(mask)), "segmentation": segmentation}
 
 
-def _write_via(source: Source, keys: list[str], pictures: Iterator[_Picture], out: Path) -> Exported:
-    images: dict[str, Any] = {}
+def _write_via(source: Source, keys: list[str], pictures: Iterator[Picture], out: Path) -> Exported:
+    labels = {key: source.labels.get(key, key) for key in keys}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    return write_via_project(source.path.name, labels, pictures, out)
+
+
+def write_via_project(
+    name: str, labels: Mapping[str, str], pictures: Iterable[Picture], out: Path, images: str = ""
+) -> Exported:
+    """Write a VIA 2 project.
+
+    Args:
+        labels: what people read for a class, by its key.
+        images: folder of the pictures as VIA finds it, from the folder of its via.html; it ends with a slash.
+    """
+    entries: dict[str, Any] = {}
     total_boxes = total_regions = 0
+    suggested = False
     for picture in pictures:
+        # VIA knows a picture by its name and size: so it takes one that a person adds by hand for the same
         size = picture.image.stat().st_size
+        hint = {HINT: "box"} if picture.suggested else {}
         regions = [
-            {"shape_attributes": shape, "region_attributes": {"defect_class": key}} for key, shape in _shapes(picture)
+            {
+                "shape_attributes": shape,
+                "region_attributes": {"defect_class": key, **(hint if shape["name"] == "rect" else {})},
+            }
+            for key, shape in _shapes(picture)
         ]
-        entry = {"filename": picture.name, "size": size, "regions": regions, "file_attributes": {}}
-        images[f"{picture.name}{size}"] = entry
+        of_file = {DRAWN: "no"} if picture.suggested else {}
+        entry = {"filename": picture.name, "size": size, "regions": regions, "file_attributes": of_file}
+        entries[f"{picture.name}{size}"] = entry
         total_boxes, total_regions = total_boxes + len(picture.boxes), total_regions + len(picture.regions)
-    attribute = {"type": "dropdown", "description": "", "options": {key: source.labels.get(key, key) for key in keys}}
+        suggested |= picture.suggested
+    of_region = {"defect_class": _choice("", dict(labels))}
+    of_file = {}
+    if suggested:
+        of_region[HINT] = _choice("box: where the detector saw it; ignored", {"box": "detection box"})
+        of_file[DRAWN] = _choice("yes once the outlines are right", {"no": "not yet", "yes": "yes"})
     content = {
         "_via_settings": {
             "ui": {},
-            "core": {"buffer_size": 18, "filepath": {}, "default_filepath": ""},
-            "project": {"name": source.path.name},
+            "core": {"buffer_size": 18, "filepath": {}, "default_filepath": images},
+            "project": {"name": name},
         },
-        "_via_img_metadata": images,
-        "_via_attributes": {"region": {"defect_class": {**attribute, "default_options": {}}}, "file": {}},
+        "_via_img_metadata": entries,
+        "_via_attributes": {"region": of_region, "file": of_file},
         "_via_data_format_version": "2.0.10",
-        "_via_image_id_list": list(images),
+        "_via_image_id_list": list(entries),
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
     write_json(out, content)
-    return Exported(out, len(images), total_boxes, total_regions)
+    return Exported(out, len(entries), total_boxes, total_regions)
 
 
-def _write_via_csv(pictures: Iterator[_Picture], out: Path) -> Exported:
+def _choice(description: str, options: dict[str, str]) -> dict[str, Any]:
+    return {"type": "dropdown", "description": description, "options": options, "default_options": {}}
+
+
+def _write_via_csv(pictures: Iterator[Picture], out: Path) -> Exported:
     import json
 
     text = io.StringIO(newline="")
@@ -217,7 +252,7 @@ def _write_via_csv(pictures: Iterator[_Picture], out: Path) -> Exported:
     return Exported(out, count, total_boxes, total_regions)
 
 
-def _shapes(picture: _Picture) -> list[tuple[str, dict[str, Any]]]:
+def _shapes(picture: Picture) -> list[tuple[str, dict[str, Any]]]:
     shapes: list[tuple[str, dict[str, Any]]] = []
     for key, (x_min, y_min, x_max, y_max) in picture.boxes:
         x, y, width, height = map(_short, (x_min, y_min, x_max - x_min, y_max - y_min))
@@ -225,7 +260,7 @@ def _shapes(picture: _Picture) -> list[tuple[str, dict[str, Any]]]:
     return shapes + [(region.defect_class or ONLY_CLASS, polygon_shape(region.points)) for region in picture.regions]
 
 
-def _write_yolo(keys: list[str], pictures: Iterator[_Picture], out: Path) -> Exported:
+def _write_yolo(keys: list[str], pictures: Iterator[Picture], out: Path) -> Exported:
     from pipeseg.data.build import building
 
     number_of = {key: number for number, key in enumerate(keys)}

@@ -22,12 +22,18 @@ COLUMNS = (
     "region_shape_attributes",
     "region_attributes",
 )
+# file attribute of a picture with suggestions: "no" until a person has corrected them
+DRAWN = "drawn"
+# region attribute of a rectangle that shows where the detection box is: no part of the hand mask
+HINT = "hint"
 # a traced mask is one long cell: more than the 128 KB that csv allows
 csv.field_size_limit(1 << 30)
 
 
 def read_via(path: Path) -> dict[str, list[Region]]:
     """Return the regions of every annotated picture by file name; an empty list means "looked at, nothing there".
+
+    Left out are suggestions that nobody has corrected, and boxes that only show where to draw; see `is_suggestion`.
 
     Raises:
         BadInput: a missing column, broken JSON, or a shape that encloses nothing (a point), with its line.
@@ -37,9 +43,11 @@ def read_via(path: Path) -> dict[str, list[Region]]:
         raise BadInput(f"{path}: line {line}: {reason}")
 
     regions: dict[str, list[Region]] = {}
-    for line, name, shape, attributes in via_rows(path, refuse):
+    for line, name, shape, attributes, of_file in via_rows(path, refuse):
+        if is_suggestion(of_file):
+            continue
         found = regions.setdefault(name, [])
-        if shape:
+        if shape and not is_hint(attributes):
             try:
                 found.append(Region(shape_points(shape), _class(attributes)))
             except BadInput as error:
@@ -47,10 +55,20 @@ def read_via(path: Path) -> dict[str, list[Region]]:
     return regions
 
 
+def is_suggestion(file_attributes: dict[str, Any]) -> bool:
+    """Tell whether the regions of a picture are a network's, and no person has said that they are corrected."""
+    return file_attributes.get(DRAWN) == "no"
+
+
+def is_hint(region_attributes: dict[str, Any]) -> bool:
+    """Tell whether a region is a detection box that shows where to draw."""
+    return region_attributes.get(HINT) == "box"
+
+
 def via_rows(
     path: Path, on_problem: Callable[[int, str, str], None]
-) -> Iterator[tuple[int, str, dict[str, Any], dict[str, Any]]]:
-    """Yield (line, file name, shape attributes, region attributes) of each row; a file without regions has no shape.
+) -> Iterator[tuple[int, str, dict[str, Any], dict[str, Any], dict[str, Any]]]:
+    """Yield (line, file name, shape, region and file attributes) of each row; a file without regions has no shape.
 
     Args:
         on_problem: told (line, file name, reason) of a row whose JSON is broken.
@@ -65,11 +83,11 @@ def via_rows(
                 raise BadInput(f"{path}: column {missing[0]!r} is missing; export from VIA as CSV")
             for row in reader:
                 try:
-                    shape, attributes = (_parse(row[key]) for key in COLUMNS[-2:])
+                    of_file, shape, attributes = (_parse(row[key]) for key in (COLUMNS[2], *COLUMNS[-2:]))
                 except ValueError as error:
                     on_problem(reader.line_num, row["filename"], f"not JSON ({error})")
                 else:
-                    yield reader.line_num, row["filename"], shape, attributes
+                    yield reader.line_num, row["filename"], shape, attributes, of_file
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file; hand masks are read from labels.csv (VIA format)") from None
     except (UnicodeDecodeError, csv.Error) as error:

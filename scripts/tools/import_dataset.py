@@ -28,6 +28,12 @@ def import_(
     ] = None,
     min_box: Annotated[float, typer.Option(min=0, help="Smallest side, in pixels, of a box made from a mask.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace a dataset of this name.")] = False,
+    labels_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATASET", help="Instead, add the hand masks of a VIA file to this dataset; it keeps what it has."
+        ),
+    ] = None,
 ) -> None:
     """Import a dataset into DATASETS_DIR: pictures, box masks, boxes.csv, labels.csv and dataset.json.
 
@@ -40,6 +46,9 @@ def import_(
     from pipeseg.settings import Settings
 
     source = source.expanduser().absolute()
+    if labels_of is not None:
+        _merge(source, Settings.load().datasets_dir / labels_of)
+        return
     labels = dict(_pair(text) for text in label or [])
     stem = name or (source.stem if source.is_file() else source.name)
     ((_, folder),) = safe_keys([stem]).items()
@@ -67,6 +76,21 @@ def import_(
     print(f"{done.regions} regions on {done.hand_labelled} hand-labelled pictures")
     for key, count in done.class_counts.items():
         print(f"{key}: {count} pictures")
+
+
+def _merge(drawn: Path, dataset: Path) -> None:
+    from pipeseg.data.merging import merge_labels
+    from pipeseg.data.via import DRAWN
+
+    done = merge_labels(drawn, dataset)
+    for names, what in (
+        (done.waiting, f"not marked as drawn (file attribute {DRAWN!r}), left out"),
+        (done.kept, "hand-labelled before, kept as they are"),
+    ):
+        if names:
+            shown = ", ".join(names[:SHOWN_PROBLEMS]) + (", ..." if len(names) > SHOWN_PROBLEMS else "")
+            print(f"{len(names)} pictures {what}: {shown}", file=sys.stderr)
+    print(f"{dataset / 'labels.csv'}: {done.regions} regions on {len(done.added)} pictures added")
 
 
 def _pair(text: str) -> tuple[str, str]:

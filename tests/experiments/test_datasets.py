@@ -251,7 +251,7 @@ except KeyboardInterrupt:
 
 def work(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     """Let jobs run another program: what is looked at is how it is started, watched and stopped."""
-    monkeypatch.setattr(dataset_jobs, "command", lambda settings, name, kind: [sys.executable, "-c", program])
+    monkeypatch.setattr(dataset_jobs, "command", lambda settings, name, kind, options: [sys.executable, "-c", program])
 
 
 def test_a_job_is_watched_and_stopped(pipes, monkeypatch):

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from inside import run_inside
 from PIL import Image
 
 from experiments.tool import ticking
@@ -12,13 +13,18 @@ from pipeseg.run_directory import RunDirectory
 from pipeseg.settings import ROOT
 
 
-def refused(tiny, *arguments, env=None, **changes) -> str:
+@pytest.fixture
+def refused(tiny):
     """Run the baseline, which must be refused before it starts; return its one line."""
-    ended = tiny.call(tiny.experiment(*arguments, **changes), env=env or {})
-    assert ended.returncode == 2 and ended.stdout == "", ended.stderr
-    assert len(ended.stderr.splitlines()) == 1, ended.stderr
-    assert not tiny.run_folders()
-    return ended.stderr
+
+    def call(*arguments, env=None) -> str:
+        ended = run_inside(tiny.experiment(*arguments), {**tiny.environment, **(env or {})})
+        assert ended.returncode == 2 and ended.stdout == "", ended.stderr
+        assert len(ended.stderr.splitlines()) == 1, ended.stderr
+        assert not tiny.run_folders()
+        return ended.stderr
+
+    return call
 
 
 @pytest.mark.parametrize(
@@ -35,28 +41,28 @@ def refused(tiny, *arguments, env=None, **changes) -> str:
         ("train_dataset=tiny_deposition_BASELIN", "tiny_deposition_BASELIN"),
     ],
 )
-def test_a_wrong_override(tiny, override, words):
-    assert words in refused(tiny, "--set", override)
+def test_a_wrong_override(refused, override, words):
+    assert words in refused("--set", override)
 
 
-def test_missing_and_empty_datasets(tiny, tmp_path):
+def test_missing_and_empty_datasets(refused, tmp_path):
     missing = tmp_path / "nowhere"
-    line = refused(tiny, env={"DATASETS_DIR": str(missing)})
+    line = refused(env={"DATASETS_DIR": str(missing)})
     assert str(missing) in line and "make_sample_dataset" in line
     (tmp_path / "empty").mkdir()
-    assert "make_sample_dataset" in refused(tiny, env={"DATASETS_DIR": str(tmp_path / "empty")})
+    assert "make_sample_dataset" in refused(env={"DATASETS_DIR": str(tmp_path / "empty")})
 
 
-def test_no_write_permission(tiny, tmp_path):
+def test_no_write_permission(refused, tmp_path):
     # a folder below a file refuses everybody, root too
     (tmp_path / "file").write_text("")
-    assert str(tmp_path / "file") in refused(tiny, env={"RUNS_DIR": str(tmp_path / "file" / "runs")})
+    assert str(tmp_path / "file") in refused(env={"RUNS_DIR": str(tmp_path / "file" / "runs")})
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_runs_folder(tiny, tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
-    assert "no permission" in refused(tiny, env={"RUNS_DIR": str(tmp_path / "locked")})
+    assert "no permission" in refused(env={"RUNS_DIR": str(tmp_path / "locked")})
 
 
 @pytest.mark.parametrize("text", ["a: [1", "- a", "", "stage: baselin"])
@@ -67,15 +73,14 @@ def test_a_config_that_cannot_be_read(tiny, tmp_path, text):
     place = 'next(p for p in Path(__file__).resolve().parents if (p / "pipeseg").is_dir())'
     (folder / "experiment.py").write_text(script.replace(place, repr(str(ROOT))))
     (folder / "config.yaml").write_text(text)
-    import sys
-
-    ended = tiny.call([sys.executable, str(folder / "experiment.py")], env={"EXPERIMENTS_DIR": str(folder.parent)})
+    environment = {**tiny.environment, "EXPERIMENTS_DIR": str(folder.parent)}
+    ended = run_inside([sys.executable, str(folder / "experiment.py")], environment)
     assert ended.returncode == 2 and len(ended.stderr.splitlines()) == 1
     assert str(folder / "config.yaml") in ended.stderr and not tiny.run_folders()
 
 
-def test_an_unknown_option_is_one_line(tiny):
-    assert "--epochs" in refused(tiny, "--epochs", "3")
+def test_an_unknown_option_is_one_line(refused):
+    assert "--epochs" in refused("--epochs", "3")
 
 
 def spoil_image(datasets):

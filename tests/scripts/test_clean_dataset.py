@@ -82,15 +82,15 @@ def test_the_reports_name_what_was_found_and_the_source_stays_as_it_is(workshop,
 def test_cleaning_writes_a_new_dataset_that_can_be_undone(workshop):
     datasets = workshop.settings.datasets_dir
     before = state(datasets / "pipes")
-    ended = workshop.tool(SCRIPT, "pipes", "--clean", "--no-content")
+    ended = workshop.inside(SCRIPT, "pipes", "--clean", "--no-content")
     assert ended.returncode == 0, ended.stderr
     assert "pipes_CLEAN: 10 pictures; in quarantine: 2 duplicate, 1 outside, 1 twice" in ended.stdout
     folder = DatasetFolder.open(datasets / "pipes_CLEAN")
     assert len(folder.samples) == 10 and list(folder.read_all())
     assert (datasets / "pipes_CLEAN" / "quarantine" / "quarantine.csv").is_file()
-    again = workshop.tool(SCRIPT, "pipes", "--clean", "--no-content")
+    again = workshop.inside(SCRIPT, "pipes", "--clean", "--no-content")
     assert again.returncode == 2 and "--force replaces it" in again.stderr
-    undone = workshop.tool(SCRIPT, "pipes_CLEAN", "--restore", "all")
+    undone = workshop.inside(SCRIPT, "pipes_CLEAN", "--restore", "all")
     assert undone.returncode == 0 and len(undone.stdout.splitlines()) == 4
     assert len(DatasetFolder.open(datasets / "pipes_CLEAN").samples) == 12
     assert state(datasets / "pipes") == before
@@ -99,7 +99,7 @@ def test_cleaning_writes_a_new_dataset_that_can_be_undone(workshop):
 
 def test_choices_on_the_command_line(workshop):
     arguments = ["--drop", "crack", "--except", "p004.png", "--keep-duplicates", "--no-content", "--workers", "1"]
-    ended = workshop.tool(SCRIPT, "pipes", "--out", "fewer", *arguments)
+    ended = workshop.inside(SCRIPT, "pipes", "--out", "fewer", *arguments)
     assert ended.returncode == 0, ended.stderr
     assert "fewer: 11 pictures; in quarantine: 2 dropped_class, 1 twice" in ended.stdout
     facts = json.loads((workshop.settings.datasets_dir / "fewer" / "dataset.json").read_text(encoding="utf-8"))
@@ -108,7 +108,7 @@ def test_choices_on_the_command_line(workshop):
 
 
 def test_content_is_asked_for_by_default(workshop, tmp_path):
-    ended = workshop.tool(SCRIPT, "pipes", "--report", str(tmp_path / "r.json"))
+    ended = workshop.inside(SCRIPT, "pipes", "--report", str(tmp_path / "r.json"))
     assert ended.returncode == 0, ended.stderr
     assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["content_checked"] is True
 
@@ -126,14 +126,14 @@ def test_pictures_alone_with_files_that_are_none(own_tiny, tmp_path):
     turned = Image.Exif()
     turned[0x0112] = 6
     Image.fromarray(pixels(7)).save(folder / "exif.jpg", exif=turned)
-    ended = own_tiny.tool(SCRIPT, str(folder.parent), "--report", str(tmp_path / "r.json"))
+    ended = own_tiny.inside(SCRIPT, str(folder.parent), "--report", str(tmp_path / "r.json"))
     assert ended.returncode == 0, ended.stderr
     report = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert {entry["file"] for entry in report["unreadable"]} == {"half.jpg", "deep.png"}
     notes = {(note["file"], note["kind"]) for note in report["notes"]}
     assert {("print.jpg", "mode"), ("odd.png", "size_of_picture"), ("exif.jpg", "exif")} <= notes
     assert report["class_counts"] == {} and report["content_checked"] is False
-    cleaned = own_tiny.tool(SCRIPT, str(folder.parent), "--clean")
+    cleaned = own_tiny.inside(SCRIPT, str(folder.parent), "--clean")
     assert cleaned.returncode == 0, cleaned.stderr
     assert len(DatasetFolder.open(own_tiny.settings.datasets_dir / "just pictures_CLEAN").samples) == 7
 
@@ -146,7 +146,7 @@ def test_a_yolo_folder(own_tiny, tmp_path):
         Image.fromarray(pixels(index)).save(folder / "images" / f"p{index}.png")
         (folder / "labels" / f"p{index}.txt").write_text("0 0.5 0.5 0.25 0.25\n1 0.5 0.5 1 1\n")
     (folder / "classes.txt").write_text("leak\ncrack\n")
-    ended = own_tiny.tool(SCRIPT, str(folder), "--clean", "--no-content", "--report", str(tmp_path / "r.json"))
+    ended = own_tiny.inside(SCRIPT, str(folder), "--clean", "--no-content", "--report", str(tmp_path / "r.json"))
     assert ended.returncode == 0, ended.stderr
     report = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert [entry["kind"] for entry in report["suspect_boxes"]] == ["whole"] * 5
@@ -193,7 +193,7 @@ def test_a_mistake_is_one_sentence_and_writes_nothing(workshop, command, monkeyp
 
 
 def test_a_mistake_on_the_command_line_is_one_line(workshop):
-    ended = workshop.tool(SCRIPT, "pipes", "--clean", "--drop", "lek")
+    ended = workshop.inside(SCRIPT, "pipes", "--clean", "--drop", "lek")
     assert ended.returncode == 2 and ended.stdout == ""
     assert len(ended.stderr.splitlines()) == 1 and "did you mean 'leak'?" in ended.stderr
 
@@ -202,7 +202,7 @@ def test_a_target_that_cannot_be_written(workshop, tmp_path):
     # a folder below a file refuses everybody, root too
     (tmp_path / "file").write_text("")
     source = str(workshop.settings.datasets_dir / "pipes")
-    ended = workshop.tool(SCRIPT, source, "--clean", "--no-content", env={"DATASETS_DIR": str(tmp_path / "file")})
+    ended = workshop.inside(SCRIPT, source, "--clean", "--no-content", env={"DATASETS_DIR": str(tmp_path / "file")})
     assert ended.returncode in (1, 2) and len(ended.stderr.splitlines()) == 1
     assert str(tmp_path / "file") in ended.stderr
 
@@ -227,7 +227,7 @@ def test_an_interrupt_leaves_nothing_half_written(workshop):
 @pytest.mark.slow
 @pytest.mark.skipif(not ROTATED.is_dir(), reason="the real pictures are not here")
 def test_turned_copies_among_real_pictures(own_tiny, tmp_path):
-    ended = own_tiny.tool(SCRIPT, str(ROTATED), "--report", str(tmp_path / "r.json"))
+    ended = own_tiny.inside(SCRIPT, str(ROTATED), "--report", str(tmp_path / "r.json"))
     assert ended.returncode == 0, ended.stderr
     groups: dict[str, list[str]] = {}
     with (ROTATED / "groups.csv").open(newline="") as file:

@@ -39,7 +39,7 @@ def test_a_folder_becomes_a_dataset_and_a_coco_file(own_tiny, raw):
 def test_problems_are_told_and_do_not_fail_the_import(own_tiny, raw):
     for number in range(15):
         text(raw / "labels" / f"gone{number:02}.txt", "0 .5 .5 .1 .1\n")
-    ended = own_tiny.tool("import_dataset.py", str(raw), "--name", "pipes")
+    ended = own_tiny.inside("import_dataset.py", str(raw), "--name", "pipes")
     assert ended.returncode == 0 and "2 pictures" in ended.stdout
     lines = ended.stderr.splitlines()
     assert len(lines) == 11 and lines[0].startswith("labels/gone00.txt: a label file without picture")
@@ -48,20 +48,20 @@ def test_problems_are_told_and_do_not_fail_the_import(own_tiny, raw):
 
 def test_refusals(own_tiny, raw):
     datasets = own_tiny.settings.datasets_dir
-    assert "no such file" in refused(own_tiny.tool("import_dataset.py", str(own_tiny.root / "nowhere")))
-    assert "cannot be a folder's name" in refused(own_tiny.tool("import_dataset.py", str(raw), "--name", "../x"))
-    assert "KEY=TEXT" in refused(own_tiny.tool("import_dataset.py", str(raw), "--label", "leak"))
-    assert "did you mean 'yolo'" in refused(own_tiny.tool("import_dataset.py", str(raw), "--format", "yol"))
+    assert "no such file" in refused(own_tiny.inside("import_dataset.py", str(own_tiny.root / "nowhere")))
+    assert "cannot be a folder's name" in refused(own_tiny.inside("import_dataset.py", str(raw), "--name", "../x"))
+    assert "KEY=TEXT" in refused(own_tiny.inside("import_dataset.py", str(raw), "--label", "leak"))
+    assert "did you mean 'yolo'" in refused(own_tiny.inside("import_dataset.py", str(raw), "--format", "yol"))
     shutil.rmtree(raw / "images")
-    assert "picture" in refused(own_tiny.tool("import_dataset.py", str(raw)))
+    assert "picture" in refused(own_tiny.inside("import_dataset.py", str(raw)))
     assert not list(datasets.iterdir())
-    assert "nowhere" in refused(own_tiny.tool("export_dataset.py", "nowhere"))
-    assert "format 'x' is not known" in refused(own_tiny.tool("export_dataset.py", "nowhere", "--format", "x"))
+    assert "nowhere" in refused(own_tiny.inside("export_dataset.py", "nowhere"))
+    assert "format 'x' is not known" in refused(own_tiny.inside("export_dataset.py", "nowhere", "--format", "x"))
 
 
 def test_an_existing_dataset_is_replaced_only_by_force(own_tiny, raw):
     arguments = ("import_dataset.py", str(raw), "--name", "pipes")
-    assert own_tiny.tool(*arguments).returncode == 0
-    assert "exists already; --force" in refused(own_tiny.tool(*arguments))
-    assert own_tiny.tool(*arguments, "--force").returncode == 0
+    assert own_tiny.inside(*arguments).returncode == 0
+    assert "exists already; --force" in refused(own_tiny.inside(*arguments))
+    assert own_tiny.inside(*arguments, "--force").returncode == 0
     assert [entry.name for entry in own_tiny.settings.datasets_dir.iterdir()] == ["pipes"]

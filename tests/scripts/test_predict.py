@@ -48,7 +48,7 @@ def test_a_folder_with_every_kind_of_name(finished_shop, trained, photos):
     assert written(out) == sorted(expected)
     for file, size in (("small", (7, 9)), ("sub dir/a", (50, 40))):
         assert Image.open(out / "masks" / f"{file}.png").size == size
-    again = finished_shop.tool(
+    again = finished_shop.inside(
         "predict.py", "latest", str(photos), "--out", str(photos / "second"), "--tile", "32", "--json"
     )
     assert again.returncode == 0, again.stderr
@@ -61,18 +61,18 @@ def test_a_folder_with_every_kind_of_name(finished_shop, trained, photos):
 def test_the_folder_is_asked_for_before_it_is_replaced(finished_shop, photos, tmp_path):
     out = tmp_path / "out"
     call = ("predict.py", "latest", str(photos), "--out", str(out))
-    assert finished_shop.tool(*call, "--no-overlays").returncode == 0
+    assert finished_shop.inside(*call, "--no-overlays").returncode == 0
     assert not (out / "overlays").exists()
     (photos / "a.png").unlink()
-    refused = finished_shop.tool(*call)
+    refused = finished_shop.inside(*call)
     assert refused.returncode == 2 and "--resume goes on with it, --force replaces it" in refused.stderr
-    replaced = finished_shop.tool(*call, "--force", "--soft")
+    replaced = finished_shop.inside(*call, "--force", "--soft")
     assert replaced.returncode == 0 and "4 pictures" in replaced.stdout
     # a.jpg has its name for itself now
     assert sorted(file.name for file in (out / "overlays").glob("*.jpg")) == ["a.jpg", "small.jpg", "второй снимок.jpg"]
-    other = finished_shop.tool(*call, "--resume")
+    other = finished_shop.inside(*call, "--resume")
     assert other.returncode == 2 and "was begun with soft True, not False" in other.stderr
-    resumed = finished_shop.tool(*call, "--resume", "--soft")
+    resumed = finished_shop.inside(*call, "--resume", "--soft")
     assert resumed.returncode == 0 and "0 pictures" in resumed.stdout and "4 done before" in resumed.stdout
 
 
@@ -81,7 +81,7 @@ def test_an_unreadable_picture_is_told_at_the_end(finished_shop, photos, tmp_pat
     (photos / "broken.png").write_text("no picture")
     Image.fromarray(np.zeros((9, 9), np.uint16)).save(photos / "deep.png")
     out = tmp_path / "out"
-    ended = finished_shop.tool("predict.py", "latest", str(photos), "--out", str(out))
+    ended = finished_shop.inside("predict.py", "latest", str(photos), "--out", str(out))
     assert ended.returncode == 1 and "5 pictures" in ended.stdout and "2 unreadable" in ended.stdout
     assert [line.split(": ")[0] for line in ended.stderr.splitlines()[-2:]] == [
         str(photos / "broken.png"), str(photos / "deep.png"),
@@ -133,7 +133,7 @@ def test_bad_input_is_one_sentence_and_writes_nothing(finished_shop, photos, tmp
     before = written(tmp_path)
     filled = [part.replace("PHOTOS", str(photos)).replace("EMPTY", str(tmp_path / "empty")) for part in arguments]
     out = [] if "--out" in filled else ["--out", str(tmp_path / "out")]
-    ended = finished_shop.tool("predict.py", *filled, *out)
+    ended = finished_shop.inside("predict.py", *filled, *out)
     assert ended.returncode == 2 and ended.stdout == "", ended.stderr
     assert words in ended.stderr and len(ended.stderr.splitlines()) == 1, ended.stderr
     assert written(tmp_path) == before and not (tmp_path / "out").exists()
@@ -146,7 +146,7 @@ def test_a_video(finished_shop, tmp_path):
     for index in range(12):
         writer.write(np.full((64, 96, 3), 20 * index, np.uint8))
     writer.release()
-    ended = finished_shop.tool("predict.py", "latest", str(path), "--out", str(tmp_path / "out"), "--every", "4")
+    ended = finished_shop.inside("predict.py", "latest", str(path), "--out", str(tmp_path / "out"), "--every", "4")
     assert ended.returncode == 0, ended.stderr
     assert "3 frames" in ended.stdout
     assert written(tmp_path / "out") == sorted([
@@ -161,7 +161,7 @@ def test_a_video(finished_shop, tmp_path):
 
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_resume_goes_on(finished_shop, photos, tmp_path):
-    source, out, count = tmp_path / "many", tmp_path / "out", 400
+    source, out, count = tmp_path / "many", tmp_path / "out", 200
     source.mkdir()
     for index in range(count):
         shutil.copyfile(photos / "a.png", source / f"{index:03}.png")
@@ -185,9 +185,10 @@ def test_ctrl_c_keeps_what_is_done_and_resume_goes_on(finished_shop, photos, tmp
         assert len(list(csv.DictReader(file))) == done
     for mask in (out / "masks").iterdir():
         Image.open(mask).load()
-    ended = finished_shop.call([*program, "--flips", "--resume", "--json"])
+    ended = finished_shop.inside("predict.py", *program[2:], "--flips", "--resume", "--json")
     assert ended.returncode == 0, ended.stderr
     facts = json.loads(ended.stdout)
-    assert facts["skipped"] == done and facts["pictures"] == count - done
+    # the signal may fall between a line of the journal and its counting
+    assert facts["skipped"] in (done, done + 1) and facts["skipped"] + facts["pictures"] == count
     coco = json.loads((out / "predictions.coco.json").read_text())
     assert len(coco["images"]) == count == len(list((out / "masks").iterdir()))

@@ -45,7 +45,7 @@ def test_every_class_gets_three_sets_and_a_second_call_keeps_them(source):
     ],
 )
 def test_bad_input_is_one_line(source, arguments, words):
-    ended = source.tool("preprocess_dataset.py", *arguments)
+    ended = source.inside("preprocess_dataset.py", *arguments)
     assert ended.returncode == 2 and ended.stdout == ""
     assert len(ended.stderr.splitlines()) == 1 and words.casefold() in ended.stderr.casefold()
     assert [path.name for path in source.settings.datasets_dir.iterdir()] == ["my pipes"]
@@ -53,32 +53,32 @@ def test_bad_input_is_one_line(source, arguments, words):
 
 def test_folds_are_added_to_sets_of_the_same_draw(source):
     split_dataset(source.settings.datasets_dir / "my pipes", "obstacle", ratios=SplitRatios(), seed=0)
-    ended = source.tool("preprocess_dataset.py", "my pipes", "--class", "obstacle", "--folds", "2")
+    ended = source.inside("preprocess_dataset.py", "my pipes", "--class", "obstacle", "--folds", "2")
     assert ended.returncode == 0 and ended.stderr == "", ended.stderr
     names = [line.split(": ")[0] for line in ended.stdout.splitlines()]
     assert names[3:] == [f"my pipes_obstacle_BASELINE_F{k}{suffix}" for k in (1, 2) for suffix in ("", "_VAL")]
     assert all((source.settings.datasets_dir / name / "dataset.json").is_file() for name in names)
-    other = source.tool("preprocess_dataset.py", "my pipes", "--class", "obstacle", "--folds", "3", "--seed", "1")
+    other = source.inside("preprocess_dataset.py", "my pipes", "--class", "obstacle", "--folds", "3", "--seed", "1")
     assert other.returncode == 2 and len(other.stderr.splitlines()) == 1 and "--force replaces it" in other.stderr
     # a new draw says which sets of the old one are left over
-    forced = source.tool("preprocess_dataset.py", "my pipes", "--class", "obstacle", "--seed", "1", "--force")
+    forced = source.inside("preprocess_dataset.py", "my pipes", "--class", "obstacle", "--seed", "1", "--force")
     assert forced.returncode == 0 and "BASELINE_F1 shares" in forced.stderr
 
 
 def test_a_source_without_groups_is_searched(source):
     description = source.settings.datasets_dir / "my pipes" / "dataset.json"
     description.unlink()
-    ended = source.tool("preprocess_dataset.py", "my pipes", "--class", "obstacle")
+    ended = source.inside("preprocess_dataset.py", "my pipes", "--class", "obstacle")
     assert ended.returncode == 0 and "looking for copies among 12 pictures" in ended.stderr
     assert len(json.loads(description.read_text())["groups"]) == 12
     description.unlink()
-    ended = source.tool("preprocess_dataset.py", "my pipes", "--force", "--no-duplicate-search")
+    ended = source.inside("preprocess_dataset.py", "my pipes", "--force", "--no-duplicate-search")
     assert ended.returncode == 0 and "copies" not in ended.stderr and not description.exists()
 
 
 def test_a_broken_description_is_named(source):
     (source.settings.datasets_dir / "my pipes" / "dataset.json").write_text('{"groups": ')
-    ended = source.tool("preprocess_dataset.py", "my pipes")
+    ended = source.inside("preprocess_dataset.py", "my pipes")
     assert ended.returncode == 2 and len(ended.stderr.splitlines()) == 1
     assert "my pipes/dataset.json: not JSON" in ended.stderr.replace("\\", "/")
 

@@ -40,13 +40,13 @@ def test_one_image_copied_across_sets_fails(split):
         shutil.copy(
             datasets / "my pipes_obstacle_EVAL" / part / image.name, datasets / "my pipes_obstacle_BASELINE" / part
         )
-    ended = split.tool("verify_dataset.py", "my pipes")
+    ended = split.inside("verify_dataset.py", "my pipes")
     assert ended.returncode == 1 and ended.stderr == ""
     told = [line for line in ended.stdout.splitlines() if line.startswith("violated: ")]
     assert {line.split(": ")[1] for line in told} == {"fingerprint", "files", "groups", "pixels"}
     assert all(image.name in line and "my pipes_obstacle_BASELINE" in line for line in told)
     assert "my pipes_obstacle_EVAL: pixels: VIOLATED (1)" in ended.stdout
-    failed = split.tool("verify_dataset.py", "my pipes", "--json", "--no-duplicate-search")
+    failed = split.inside("verify_dataset.py", "my pipes", "--json", "--no-duplicate-search")
     facts = json.loads(failed.stdout)
     assert failed.returncode == 1 and not facts["proven"] and len(facts["violations"]) == len(told)
 
@@ -60,6 +60,6 @@ def test_one_image_copied_across_sets_fails(split):
     ],
 )
 def test_bad_input_is_one_line(source, arguments, words):
-    ended = source.tool("verify_dataset.py", *arguments)
+    ended = source.inside("verify_dataset.py", *arguments)
     assert ended.returncode == 2 and ended.stdout == ""
     assert len(ended.stderr.splitlines()) == 1 and words.casefold() in ended.stderr.casefold()

@@ -67,7 +67,7 @@ def read(path: Path, tree: Tree, options: Options) -> Source:
             # a rectangle was drawn as a mask here: boxes have their own file
             draft.items += [Item(item.defect_class, None, item.points) for item in drawn.items]
             draft.problems += drawn.problems
-            draft.broken, draft.looked_at = drawn.broken, True
+            draft.broken, draft.looked_at = drawn.broken, drawn.looked_at
     of_name = {same_form(picture.name): picture for picture in pictures}
     for name in sorted(drafts.keys() - of_name.keys()):
         where = "labels.csv" if drafts[name].looked_at else "boxes.csv"

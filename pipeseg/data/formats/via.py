@@ -10,13 +10,13 @@ from pipeseg.data.formats.assemble import assemble
 from pipeseg.data.formats.documents import read_json_document
 from pipeseg.data.formats.source import Draft, Item, Options, Problem, Source
 from pipeseg.data.formats.tree import Tree
-from pipeseg.data.via import COLUMNS, shape_points, via_rows
+from pipeseg.data.via import COLUMNS, HINT, is_hint, is_suggestion, shape_points, via_rows
 from pipeseg.errors import BadInput
 
 NAME = "via"
 OUR_ATTRIBUTE = "defect_class"
-# one row: where it stands, file name, shape, region attributes
-Row = tuple[str, str, dict[str, Any], dict[str, Any]]
+# one row: where it stands, file name, shape, region attributes, file attributes
+Row = tuple[str, str, dict[str, Any], dict[str, Any], dict[str, Any]]
 
 
 def detect(tree: Tree) -> bool:
@@ -66,20 +66,21 @@ def read_items(file: Path, root: Path, attribute: str | None) -> tuple[dict[str,
 
     if file.suffix.lower() == ".csv":
         rows: Iterable[Row] = (
-            (f"line {line}", name, shape, attributes)
-            for line, name, shape, attributes in via_rows(file, lambda line, *rest: note(f"line {line}", *rest))
+            (f"line {line}", *row)
+            for line, *row in via_rows(file, lambda line, *rest: note(f"line {line}", *rest))
         )
     else:
         rows = _json_rows(file)
     rows = list(rows)
-    attribute = attribute or _class_attribute(file, (attributes for _, _, _, attributes in rows))
+    attribute = attribute or _class_attribute(file, (attributes for _, _, _, attributes, _ in rows))
     drafts: dict[str, Draft] = {}
-    for where, name, shape, attributes in rows:
+    for where, name, shape, attributes, of_file in rows:
         if not name:
             note(where, "", "no file name")
             continue
-        draft = drafts.setdefault(name, Draft(looked_at=True))
-        if shape:
+        suggested = is_suggestion(of_file)
+        draft = drafts.setdefault(name, Draft(looked_at=not suggested))
+        if shape and (is_hint(attributes) or not suggested):
             try:
                 draft.items.append(_item(shape, attributes, attribute))
             except BadInput as error:
@@ -94,7 +95,8 @@ def _item(shape: dict[str, Any], attributes: dict[str, Any], attribute: str | No
     points = shape_points(shape)
     if shape["name"] == "rect":
         x, y, width, height = (float(shape[key]) for key in ("x", "y", "width", "height"))
-        return Item(defect_class, (x, y, x + width, y + height), points, rectangle=True)
+        drawn = None if is_hint(attributes) else points
+        return Item(defect_class, (x, y, x + width, y + height), drawn, rectangle=drawn is not None)
     return Item(defect_class, points=points)
 
 
@@ -110,7 +112,8 @@ def _class(value: Any) -> str | None:
 
 
 def _class_attribute(file: Path, rows: Iterable[dict[str, Any]]) -> str | None:
-    used = Counter(name for attributes in rows for name, value in attributes.items() if value not in ("", None, {}))
+    given = (item for attributes in rows for item in attributes.items())
+    used = Counter(name for name, value in given if name != HINT and value not in ("", None, {}))
     if OUR_ATTRIBUTE in used or not used:
         return OUR_ATTRIBUTE if used else None
     for usual in ("class", "label", "name", "type", "category"):
@@ -141,15 +144,16 @@ def _json_rows(file: Path) -> Iterator[Row]:
         if not isinstance(image, dict):
             raise BadInput(f"{file}: {key!r} is no picture's entry; export the annotations from VIA again")
         name, regions = str(image.get("filename") or ""), image.get("regions") or []
+        of_file = _mapping(image.get("file_attributes"))
         if isinstance(regions, dict):  # VIA 1
             regions = [region for _, region in sorted(regions.items(), key=lambda item: str(item[0]).zfill(9))]
         if not regions:
-            yield key, name, {}, {}
+            yield key, name, {}, {}, of_file
         for number, region in enumerate(regions):
             parts = region if isinstance(region, dict) else {}
             shape, attributes = parts.get("shape_attributes"), parts.get("region_attributes")
             where = f"region {number}"
-            yield where, name, shape if isinstance(shape, dict) else {"name": None}, _mapping(attributes)
+            yield where, name, shape if isinstance(shape, dict) else {"name": None}, _mapping(attributes), of_file
 
 
 def _mapping(value: Any) -> dict[str, Any]:
