@@ -22,7 +22,7 @@ from pipeseg.errors import BadInput
 from pipeseg.next_masks.networks import Asked, pooled
 from pipeseg.next_masks.selection import Pick, choose, distances
 from pipeseg.next_masks.uncertainty import agreement, expected_iou, mass_outside
-from pipeseg.refine import choose_pictures
+from pipeseg.refiners.source import SourceBoxes, choose_pictures
 from pipeseg.training.evaluate import native_probability
 
 # how far, in pixels, a suggested outline may stray from the predicted one: few corners are quickly corrected
@@ -149,17 +149,18 @@ def _candidates(
 ) -> list[tuple[Sample, Boxes]]:
     """Return the pictures with boxes of any of the classes, sorted by name; no boxes = its mask holds them."""
     found: dict[str, tuple[Sample, Boxes]] = {}
+    whole = DatasetFolder.open(source)
     for name in classes:
+        known = SourceBoxes.open(whole, name)
         try:
-            chosen = choose_pictures(source, name, hand_sets, seed=0)
+            chosen = choose_pictures(whole, known, name, hand_sets, seed=0)
         except BadInput:
             if len(classes) == 1:
                 raise
             continue
-        for sample in chosen.folder.samples:
-            if sample.name in chosen.boxes:
-                _, boxes = found.setdefault(sample.name, (sample, {}))
-                boxes[name] = chosen.boxes[sample.name] or []
+        for sample in chosen.boxed:
+            _, boxes = found.setdefault(sample.name, (sample, {}))
+            boxes[name] = known.boxes_of(sample.name)
     if not found:
         raise BadInput(f"{source}: no picture with a box of {', '.join(map(str, classes))} is left to draw")
     return [found[name] for name in sorted(found)]

@@ -58,6 +58,10 @@ class SourceBoxes:
         """Tell whether the source says where the defect is in a picture."""
         return same_form(name) in (self.masks if self.listed is None else self.listed)
 
+    def boxes_of(self, name: str) -> list[Box]:
+        """Return the listed boxes of a picture; none where the source's own masks are the boxes."""
+        return (self.listed or {}).get(same_form(name), [])
+
     def of_sample(self, sample: Sample, shape: tuple[int, int]) -> Boxed:
         return self.of(sample.name, shape)
 
@@ -68,7 +72,7 @@ class SourceBoxes:
             BadInput: the source's mask cannot be read or has another size.
         """
         if self.listed is not None:
-            places = box_places(self.listed.get(same_form(name), []), *shape[:2])
+            places = box_places(self.boxes_of(name), *shape[:2])
             return filled(places, shape)
         if same_form(name) not in self.masks:
             return filled([], shape)
