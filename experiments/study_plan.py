@@ -24,7 +24,7 @@ class Node:
         values: dotted key -> value, over the experiment's config.
         needs: names of the nodes that must have finished before.
         teachers: names of the trainings whose weights it uses (`baseline_run`), a part of `needs`.
-        budget: names of the trainings whose optimizer steps, added up, it takes itself, a part of `needs`.
+        budget: names of the runs whose optimizer steps, added up, it takes itself, a part of `needs`.
     """
 
     name: str
@@ -119,7 +119,8 @@ class _Plan:
         yield Node(final, "final", "final", values, refined)
 
         taught = [_name("baseline", group, one) for one in ([seed] if teaching is not None else config.seeds)]
-        budget = (*taught, final)
+        # refining takes optimizer steps as well, where the teachers learn about boxes first
+        budget = (*taught, *refined, final)
         train = {
             "equal_budget": pattern + SUFFIXES["train"],
             "full_masks": _fill(config.full_dataset or "", group),

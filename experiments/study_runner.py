@@ -201,8 +201,8 @@ class StudyRunner:
             more["baseline_run"] = ids[0] if len(ids) == 1 else ids
         if node.budget:
             summaries = [read_json(self._run_of(name).results / "summary.json") for name in node.budget]
-            epochs = [int(self._config_of(name).get("epochs", 1)) for name in node.budget]
-            more |= spread_steps(sum(int(summary["total_steps"]) for summary in summaries), sum(epochs))
+            epochs = [int(self._config_of(name).get("epochs", 0)) for name in node.budget]
+            more |= spread_steps(sum(int(summary.get("total_steps", 0)) for summary in summaries), sum(epochs))
         return more
 
     def _take(self, node: Node, key: str) -> bool:

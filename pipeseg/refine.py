@@ -13,7 +13,7 @@ from pipeseg.data.parallel import threaded
 from pipeseg.data.pictures import picture_size
 from pipeseg.errors import BadInput
 from pipeseg.refiners import BoxPicture, Calibration, Refiner, View, candidates_of
-from pipeseg.refiners.box_learning import teach_boxes
+from pipeseg.refiners.box_learning import steps_learned, teach_boxes
 from pipeseg.refiners.contest import Score, hold_contest
 from pipeseg.refiners.results import (
     EXAMPLES,
@@ -94,6 +94,7 @@ def refine(run: Run, checkpoints: Sequence[Path]) -> None:
             val_writer.add(sample.image, sample.mask)
         groups_val = {sample.name: sample.group for sample in validation.samples}
         val_writer.describe(name=target_val.name, set="validation", groups=groups_val, **described)
+    facts["total_steps"] = steps_learned(learned)
     _report(run, target, label, facts, rows, len(chosen.boxed), len(groups))
 
 

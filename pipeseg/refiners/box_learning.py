@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from torch import nn
+
 from pipeseg.data.boxes import Box
 from pipeseg.data.folder import Sample
 from pipeseg.data.parallel import threaded
@@ -10,8 +12,9 @@ from pipeseg.refiners.box_answers import BoxNetworks
 from pipeseg.refiners.crops import learn_boxes
 from pipeseg.refiners.source import SourceBoxes, hand_picture
 from pipeseg.refiners.teachers import Teachers, copy_network
+from pipeseg.refiners.workbench import Ticker
 from pipeseg.run import Run
-from pipeseg.schema import STRIDE, RefineConfig, TrainConfig
+from pipeseg.schema import RefineConfig, TrainConfig
 
 # a box needs no more: larger crops cost time and show the same
 LARGEST_CROP = 160
@@ -22,7 +25,7 @@ WARMUP_STEPS = 20
 
 def teach_boxes(
     run: Run, teachers: Teachers, views: Sequence[View], hand: Sequence[Sample], boxes: SourceBoxes
-) -> dict[CropTraining, BoxNetworks]:
+) -> dict[View, BoxNetworks]:
     """Let a copy of each teacher learn, once for all views that ask for the same training.
 
     Args:
@@ -33,38 +36,44 @@ def teach_boxes(
         BadInput: no hand-drawn picture has a box.
         StopRequested: a person stopped it.
     """
-    learned: dict[CropTraining, BoxNetworks] = {}
-    for view in views:
-        if view.crops is None or view.crops in learned:
-            continue
-        of_hand = _boxes_of(hand, boxes)
+    learned: dict[tuple[CropTraining, int], nn.Module] = {}
+    answering: dict[View, BoxNetworks] = {}
+    wanted = [view for view in views if view.crops is not None]
+    of_hand = _boxes_of(hand, boxes) if wanted else {}
+    for view in wanted:
+        assert view.crops is not None
         size = view.crops.size or min(LARGEST_CROP, *(min(each) for each in teachers.sizes(view)))
-        networks = []
-        for number, teacher in enumerate(teachers.of(view), 1):
-            total = len(teachers.of(view))
-            phase = "learning boxes" + (f", teacher {number} of {total}" if total > 1 else "")
-
-            def tick(done: int, steps: int, phase: str = phase) -> None:
-                run.progress(done, steps, force=done == steps, phase=phase)
-                run.obey(lambda: None)
-
-            config = _training(run.config, view.crops, size, teacher.header.model, number)
-            network = learn_boxes(
+        of_view = teachers.of(view)
+        for number, teacher in enumerate(of_view):
+            if (view.crops, number) in learned:
+                continue
+            which = f", teacher {number + 1} of {len(of_view)}" if len(of_view) > 1 else ""
+            tick = Ticker(run, view.crops.steps, "learning boxes" + which)
+            learned[view.crops, number] = learn_boxes(
                 copy_network(teacher.model),
                 of_hand,
-                config,
+                _training(run.config, view.crops, size, teacher.header.model, number),
                 teachers.hardware,
                 channel=teacher.channel,
                 warn=run.warn,
                 tick=tick,
             )
-            networks.append((network, teacher.channel))
-        learned[view.crops] = BoxNetworks(networks, size, view.flips, teachers.hardware)
-        run.message(
-            f"{len(networks)} teachers learned {view.crops.steps} steps on {sum(map(len, of_hand.values()))} boxes of"
-            f" {sum(map(bool, of_hand.values()))} hand-drawn pictures, {size} px"
-        )
-    return learned
+            run.message(
+                f"teacher {teacher.header.run_id} learned {view.crops.steps} steps on"
+                f" {sum(map(len, of_hand.values()))} boxes of {sum(map(bool, of_hand.values()))} hand-drawn pictures,"
+                f" {size} px"
+            )
+        networks = [(learned[view.crops, number], teacher.channel) for number, teacher in enumerate(of_view)]
+        answering[view] = BoxNetworks(networks, size, view.flips, teachers.hardware)
+    return answering
+
+
+def steps_learned(answering: Mapping[View, BoxNetworks]) -> int:
+    """Return the optimizer steps behind these networks, all together; networks that views share count once."""
+    steps = {
+        id(network): view.crops.steps for view, each in answering.items() if view.crops for network, _ in each.networks
+    }
+    return sum(steps.values())
 
 
 def _boxes_of(hand: Sequence[Sample], boxes: SourceBoxes) -> Mapping[Sample, Sequence[Box]]:
@@ -82,7 +91,7 @@ def _training(config: object, crops: CropTraining, size: int, model: dict[str, o
         train_dataset=config.baseline_dataset,
         validation_dataset=config.validation_dataset,
         evaluation_dataset=config.evaluation_dataset,
-        image_size=(max(STRIDE, size // STRIDE * STRIDE),) * 2,
+        image_size=(size, size),
         model=model,
         epochs=1,
         steps_per_epoch=crops.steps,

@@ -36,8 +36,6 @@ JITTER = 0.08
 EMPTY_SHARE = 0.15
 SMALLEST_SIDE = 2
 
-Tick = Callable[[int, int], None]
-
 
 def crop_window(box: Box, context: float = CONTEXT) -> tuple[int, int, int, int]:
     """Return (left, top, right, bottom) in whole pixels, half-open, around a box; may reach out of the picture."""
@@ -101,7 +99,7 @@ def learn_boxes(
     *,
     channel: int,
     warn: Callable[[str], None],
-    tick: Tick,
+    tick: Callable[[], None],
 ) -> nn.Module:
     """Teach a network on crops around the boxes of hand-drawn pictures.
 
@@ -111,7 +109,7 @@ def learn_boxes(
         config: how long and how fast: `epochs` x `steps_per_epoch`, `batch_size`, `learning_rate`, ...; `image_size` is
             the crop's.
         channel: of the network's output, the index of the class.
-        tick: told (step, steps) after each step.
+        tick: called after each step.
 
     Returns:
         The network with averaged weights, in eval mode.
@@ -131,7 +129,7 @@ def learn_boxes(
     model.train()
     for step, batch in enumerate(DataLoader(crops, batch_sampler=order, generator=torch.Generator())):
         learner.learn(batch, learning_rate(config, step, steps))
-        tick(step + 1, steps)
+        tick()
     return learner.scored_model.eval()
 
 

@@ -11,7 +11,7 @@ from pipeseg.data.folder import Sample
 from pipeseg.data.loading import CACHE_BYTES
 from pipeseg.data.parallel import threaded
 from pipeseg.errors import BadInput, RunFailed
-from pipeseg.refiners.base import NEUTRAL, BoxPicture, Calibration, CropTraining, Refiner, View
+from pipeseg.refiners.base import NEUTRAL, BoxPicture, Calibration, Refiner, View
 from pipeseg.refiners.box_answers import BoxNetworks, answered_in_boxes
 from pipeseg.refiners.calibration import FEWEST_TO_SHIFT, HandFills, count_logits, find_shift
 from pipeseg.refiners.source import Boxed
@@ -41,7 +41,7 @@ class Workbench:
     boxes_of: BoxesOf
     teachers: Teachers | None
     batch_size: int
-    box_networks: Mapping[CropTraining, BoxNetworks] = field(default_factory=dict)
+    box_networks: Mapping[View, BoxNetworks] = field(default_factory=dict)
     _said: dict[View, "_Said"] = field(default_factory=dict)
 
     def calibrate(self, refiner: Refiner, hand: HandFills | None) -> tuple[Calibration, dict[str, float | int | str]]:
@@ -73,7 +73,7 @@ class Workbench:
 
     def refine(self, refiner: Refiner, samples: Sequence[Sample], finish: Finish, phase: str = "refine") -> None:
         """Hand each picture, as `refiner` wants to see it, to `finish`, which works in threads of its own."""
-        tick = _Ticker(self.run, len(samples), phase)
+        tick = Ticker(self.run, len(samples), phase)
 
         def work(item: tuple[Looked, np.ndarray | None]) -> None:
             looked, logits = item
@@ -108,7 +108,7 @@ class Workbench:
             try:
                 if view.crops:
                     boxed = ((each, self.boxes_of(each.sample, each.shape)[1]) for each in pictures)
-                    yield from answered_in_boxes(self.box_networks[view.crops], boxed, self.batch_size, between)
+                    yield from answered_in_boxes(self.box_networks[view], boxed, self.batch_size, between)
                 else:
                     yield from answered(self.teachers, view, pictures, self.batch_size, between)
             except (RuntimeError, MemoryError) as error:
@@ -121,7 +121,7 @@ class Workbench:
         if view in self._said:
             return self._said[view]
         assert self.teachers is not None
-        tick = _Ticker(self.run, len(self.boxed), "calibrate")
+        tick = Ticker(self.run, len(self.boxed), "calibrate")
         logits: list[np.ndarray] = []
         held = 0
 
@@ -160,7 +160,7 @@ class _Said:
     counts: np.ndarray
 
 
-class _Ticker:
+class Ticker:
     """Tells how far a phase is, with the seconds left, and hears whether to stop."""
 
     def __init__(self, run: Run, total: int, phase: str):

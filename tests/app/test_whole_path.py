@@ -66,6 +66,7 @@ def point_at(settings: Settings, source: str, defect_class: str) -> None:
             "baseline_dataset": f"{prefix}_BASELINE",
             "validation_dataset": f"{prefix}_BASELINE_VAL",
             "hybrid_dataset": f"{prefix}_H1",
+            "refiner.args": {"steps": 4},
         },
     }
     for name, changes in values.items():

@@ -60,7 +60,7 @@ def test_all_seeds_together_teach_every_final_of_their_class():
     assert nodes["refine rupture"].teachers == nodes["refine rupture"].needs == both
     assert nodes["final rupture seed 1"].needs == ("refine rupture",)
     # as long as everything that the final owes its weights to
-    assert nodes["equal_budget rupture seed 1"].budget == (*both, "final rupture seed 1")
+    assert nodes["equal_budget rupture seed 1"].budget == (*both, "refine rupture", "final rupture seed 1")
     assert values(nodes["final rupture seed 1"])["train_dataset"] == "sample_rupture_H1"
 
 
@@ -71,7 +71,7 @@ def test_the_arms_are_the_baselines_recipe_for_longer():
     assert longer["evaluation_dataset"] == full["evaluation_dataset"] == "sample_rupture_EVAL"
     assert (longer["stage"], full["stage"]) == ("equal_budget", "full_masks")
     assert (longer["epochs"], longer["early_stop"]) == (3, None)
-    budget = ("baseline rupture seed 0", "final rupture seed 0")
+    budget = ("baseline rupture seed 0", "refine rupture seed 0", "final rupture seed 0")
     assert nodes["equal_budget rupture seed 0"].budget == nodes["full_masks rupture seed 0"].budget == budget
 
 
@@ -84,7 +84,8 @@ def test_one_network_for_all_classes_is_refined_class_by_class():
     final = values(nodes["final all classes seed 0"])
     assert (final["defect_class"], final["defect_classes"]) == (None, ["deposition", "rupture"])
     assert final["train_dataset"] == "sample_{defect_class}_H1"
-    assert nodes["equal_budget all classes seed 0"].budget == (trained, "final all classes seed 0")
+    refined = ("refine deposition seed 0", "refine rupture seed 0")
+    assert nodes["equal_budget all classes seed 0"].budget == (trained, *refined, "final all classes seed 0")
 
 
 @pytest.mark.parametrize("experiment", ["study", "boxes_only"])
