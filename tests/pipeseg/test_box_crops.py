@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 import torch
+from refining import REFINING
 from torch import nn
 
 from pipeseg.data.boxes import COLUMNS
@@ -23,17 +24,6 @@ from pipeseg.training.checkpoint import Checkpoint, save_checkpoint
 from pipeseg.training.device import Hardware
 
 CPU = Hardware.choose("cpu", "float32")
-CONFIG = {
-    "stage": "refine",
-    "defect_class": "deposition",
-    "source_dataset": "tiny",
-    "baseline_dataset": "tiny_deposition_BASELINE",
-    "validation_dataset": "tiny_deposition_BASELINE_VAL",
-    "evaluation_dataset": "tiny_deposition_EVAL",
-    "hybrid_dataset": "tiny_deposition_H1",
-    "batch_size": 4,
-    "device": "cpu",
-}
 SHORT = {"steps": 2, "size": 32, "flips": "none"}
 
 
@@ -173,7 +163,7 @@ def test_a_copy_learns_and_the_teacher_stays():
 
 
 def test_a_refine_run_with_crops(workshop, teacher):
-    run = workshop.run(CONFIG, refiner={"name": "crops", "args": {**SHORT, "false_boxes": False}})
+    run = workshop.run(REFINING, refiner={"name": "crops", "args": {**SHORT, "false_boxes": False}})
     refine(run, [teacher])
     events = read_events(run.directory.events_file)
     assert {"learning boxes", "calibrate", "refine"} <= {event.get("phase") for event in events}
@@ -189,7 +179,7 @@ def test_a_refine_run_with_crops(workshop, teacher):
 
 
 def test_a_stop_while_learning_leaves_nothing(workshop, teacher):
-    run = workshop.run(CONFIG, refiner={"name": "crops", "args": SHORT}, hybrid_dataset="tiny_deposition_H9")
+    run = workshop.run(REFINING, refiner={"name": "crops", "args": SHORT}, hybrid_dataset="tiny_deposition_H9")
 
     def stop(event):
         run.stop_asked = run.stop_asked or event.get("phase") == "learning boxes"
@@ -202,7 +192,7 @@ def test_a_stop_while_learning_leaves_nothing(workshop, teacher):
 
 def test_the_same_seed_refines_alike(workshop, teacher):
     def masks(seed):
-        refine(workshop.run(CONFIG, seed=seed, refiner={"name": "crops", "args": SHORT}), [teacher])
+        refine(workshop.run(REFINING, seed=seed, refiner={"name": "crops", "args": SHORT}), [teacher])
         samples = DatasetFolder.open(workshop.settings.datasets_dir / "tiny_deposition_H1").samples
         return [
             read_mask(sample.mask).tobytes() + read_mask(sample.weight or sample.mask).tobytes() for sample in samples

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from refining import REFINING
 
 from pipeseg.data.fingerprint import fingerprint_folder
 from pipeseg.data.folder import DatasetFolder
@@ -18,18 +19,7 @@ from pipeseg.refine import refine
 from pipeseg.refiners import BoxPicture, BoxRefiner, OriginalRefiner
 from pipeseg.training.checkpoint import Checkpoint, save_checkpoint
 
-CONFIG = {
-    "stage": "refine",
-    "defect_class": "deposition",
-    "source_dataset": "tiny",
-    "baseline_dataset": "tiny_deposition_BASELINE",
-    "validation_dataset": "tiny_deposition_BASELINE_VAL",
-    "evaluation_dataset": "tiny_deposition_EVAL",
-    "hybrid_dataset": "tiny_deposition_H1",
-    "refiner": {"name": "original", "args": {"threshold": 0.5}},
-    "batch_size": 4,
-    "device": "cpu",
-}
+CONFIG = {**REFINING, "refiner": {"name": "original", "args": {"threshold": 0.5}}}
 BOX = (10, 5, 50, 40)
 HAND, VAL, TEST, FREE = range(3), range(3, 6), range(6, 9), range(9, 20)
 

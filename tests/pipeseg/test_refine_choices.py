@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from refining import REFINING
 
 from pipeseg.data.boxes import COLUMNS
 from pipeseg.data.fingerprint import digest_file
@@ -22,17 +23,6 @@ from pipeseg.refiners.teachers import Teachers, probability_of, turns
 from pipeseg.training.checkpoint import Checkpoint, save_checkpoint
 from pipeseg.training.device import Hardware
 
-CONFIG = {
-    "stage": "refine",
-    "defect_class": "deposition",
-    "source_dataset": "tiny",
-    "baseline_dataset": "tiny_deposition_BASELINE",
-    "validation_dataset": "tiny_deposition_BASELINE_VAL",
-    "evaluation_dataset": "tiny_deposition_EVAL",
-    "hybrid_dataset": "tiny_deposition_H1",
-    "batch_size": 4,
-    "device": "cpu",
-}
 HAND, VAL, TEST, FREE = range(16), range(16, 21), range(21, 24), range(24, 36)
 
 
@@ -98,7 +88,7 @@ def texts(run, kind: str) -> str:
 
 
 def test_the_ensemble_fills_boxes_as_hand_masks_do(workshop, teachers):
-    run = workshop.run(CONFIG, refiner={"name": "ensemble", "args": {"false_boxes": False}})
+    run = workshop.run(REFINING, refiner={"name": "ensemble", "args": {"false_boxes": False}})
     refine(run, teachers)
     found = hybrid(workshop)
     fills = []
@@ -125,7 +115,7 @@ def test_the_ensemble_fills_boxes_as_hand_masks_do(workshop, teachers):
 
 def test_boxes_in_which_nothing_is_found_count_nothing(workshop, tmp_path):
     blind = make_teacher(tmp_path / "blind.safetensors", 5, bias=-7.0)
-    run = workshop.run(CONFIG, refiner={"name": "ensemble", "args": {"calibrate": False}})
+    run = workshop.run(REFINING, refiner={"name": "ensemble", "args": {"calibrate": False}})
     refine(run, [blind])
     for sample in hybrid(workshop).values():
         if sample.boxes is not None and (boxed := read_mask(sample.boxes) > 0).any():
@@ -136,7 +126,7 @@ def test_boxes_in_which_nothing_is_found_count_nothing(workshop, tmp_path):
 
 
 def test_grabcut_asks_no_teacher(workshop):
-    run = workshop.run(CONFIG, refiner="grabcut")
+    run = workshop.run(REFINING, refiner="grabcut")
     refine(run, [])
     overlaps = []
     for index in (index for index in FREE if index % 4 != 3):
@@ -153,7 +143,7 @@ def test_auto_takes_what_is_nearest_to_val(workshop, teachers, winner):
             drawn = cv2.dilate(read_mask(sample.mask), np.ones((11, 11)))
             write_png(sample.mask, drawn)
     names = ["grabcut", "original", "ensemble", "box"]
-    run = workshop.run(CONFIG, refiner={"name": "auto", "args": {"candidates": names}})
+    run = workshop.run(REFINING, refiner={"name": "auto", "args": {"candidates": names}})
     refine(run, teachers)
     with (run.directory.results / "refiners.csv").open(newline="") as file:
         scores = {row["refiner"]: float(row["iou"]) for row in csv.DictReader(file)}
@@ -169,11 +159,11 @@ def test_auto_takes_what_is_nearest_to_val(workshop, teachers, winner):
 def test_what_was_stored_refines_as_what_is_asked_again(workshop, teachers, monkeypatch):
     from pipeseg.refiners import workbench
 
-    run = workshop.run(CONFIG, refiner="ensemble")
+    run = workshop.run(REFINING, refiner="ensemble")
     refine(run, teachers)
     before = {file: read_mask(sample.mask) for file, sample in hybrid(workshop).items()}
     monkeypatch.setattr(workbench, "CACHE_BYTES", 0)
-    refine(workshop.run(CONFIG, refiner="ensemble"), teachers)
+    refine(workshop.run(REFINING, refiner="ensemble"), teachers)
     for file, sample in hybrid(workshop).items():
         assert np.array_equal(read_mask(sample.mask), before[file])
 
@@ -182,7 +172,7 @@ def test_what_was_stored_refines_as_what_is_asked_again(workshop, teachers, monk
 def test_a_stop_at_any_point_leaves_nothing(workshop, teachers, phase):
     datasets = workshop.settings.datasets_dir
     before = sorted(path.name for path in datasets.iterdir())
-    run = workshop.run(CONFIG, refiner={"name": "auto", "args": {"candidates": ["box", "ensemble"]}})
+    run = workshop.run(REFINING, refiner={"name": "auto", "args": {"candidates": ["box", "ensemble"]}})
 
     def stop(event):
         if event.get("phase") == phase:
@@ -196,7 +186,7 @@ def test_a_stop_at_any_point_leaves_nothing(workshop, teachers, phase):
 
 def test_a_refiner_with_a_teacher_wants_one(workshop):
     with pytest.raises(BadInput, match="crops needs a teacher; set baseline_run"):
-        refine(workshop.run(CONFIG), [])
+        refine(workshop.run(REFINING), [])
 
 
 def test_test_time_turns_are_undone(teachers):
@@ -257,6 +247,6 @@ def test_val_pictures_without_boxes_are_said_aloud(workshop):
     lines = (source / "boxes.csv").read_text().splitlines()
     kept = [line for line in lines if line.partition(",")[0] not in map(name, VAL)]
     (source / "boxes.csv").write_text("\n".join(kept) + "\n")
-    run = workshop.run(CONFIG, refiner={"name": "auto", "args": {"candidates": ["box", "grabcut"]}})
+    run = workshop.run(REFINING, refiner={"name": "auto", "args": {"candidates": ["box", "grabcut"]}})
     refine(run, [])
     assert "4 of 5 val pictures have no boxes in the source" in texts(run, "warning")
