@@ -2,18 +2,17 @@
 
 Any dataset with full masks serves: `images/` and `masks/<stem>.png`, whose grey value is the number of the class, 1 for
 the first of `--classes`. Boxes are drawn round the parts of the masks, each side loosened by U(0, 15 %), 5 % more are
-false; `--hand` pictures keep their masks, the others have boxes only. Every arm trains the same network from the same
-start for the same number of steps (but for the second), chooses checkpoint and threshold on val, and is scored once on
-the same test pictures:
+false; `--hand` pictures keep their masks, the others have boxes only. Every arm trains the same network, chooses its
+checkpoint and threshold on val, and is scored once on the same test pictures. All but the first start from its weights:
 
 | arm | learns from |
 |---|---|
-| hand | hand masks |
-| longer | hand masks, for as many steps as all trainings behind `ours` together |
-| box | hand masks and filled boxes |
-| original | hand masks and 0.3 box + 0.7 (p > 0.75), Tversky loss: the published recipe |
-| ours | hand masks and boxes refined by teachers that learned about boxes; nothing but background outside of boxes |
-| full | true masks of all these pictures: the upper bound |
+| hand | hand masks, `--steps` steps: the baseline, and the teacher of the others |
+| longer | hand masks, `--more` steps and as many as the teacher of `ours` takes: equal budget |
+| box | hand masks and filled boxes, `--more` steps |
+| original | hand masks and 0.3 box + 0.7 (p > 0.75), Tversky loss, `--more` steps: the published recipe |
+| ours | hand masks and boxes refined by a teacher that learned about boxes (`--steps` steps), `--more` steps |
+| full | the true masks of all these pictures, `--more` steps: the upper bound |
 
 Each (class, hand masks, seed) is a process of its own, with split, boxes and start of its own; what `--work` holds
 already is not done again. Mean per-image IoU over test pictures with the class; intervals by cluster bootstrap over
@@ -41,9 +40,8 @@ from benchmarks.figures import Figures, measured, run_part
 from pipeseg.errors import BadInput
 
 ARMS = ("hand", "longer", "box", "original", "ours", "full")
-EPOCHS = 5
-# beside the compared training, the steps of the teacher and of its lesson about boxes
-TRAININGS_BEHIND_OURS = 3
+# validations of the hand arm; the others have as many per step
+EPOCHS = 4
 
 
 @dataclass(frozen=True)
@@ -56,6 +54,7 @@ class Cell:
     hand: int
     seed: int
     steps: int
+    more: int
     size: int
     encoder: str
     arms: tuple[str, ...]
@@ -91,7 +90,7 @@ class Workshop:
         work(Run(config, self.settings, directory))
         return directory.path
 
-    def train(self, stage: str, train_dataset: str, times: int = 1, **changes: Any) -> Path:
+    def train(self, stage: str, train_dataset: str, steps: int, start: Path | None = None, **changes: Any) -> Path:
         from pipeseg.training.loop import train
 
         cell = self.cell
@@ -111,8 +110,8 @@ class Workshop:
                 },
             },
             "criterion": {"name": "BCEDiceLoss"},
-            "epochs": EPOCHS,
-            "steps_per_epoch": max(1, times * cell.steps // EPOCHS),
+            "epochs": max(1, round(EPOCHS * steps / cell.steps)),
+            "steps_per_epoch": max(1, cell.steps // EPOCHS),
             "batch_size": 8,
             "learning_rate": 0.001,
             "schedule": "cosine",
@@ -122,7 +121,8 @@ class Workshop:
             "validation_metrics": "binary",
             "visualization_samples": 0,
         }
-        return self.do(stage, {**values, **changes}, train)
+        begun = start and start / "checkpoints" / "best.safetensors"
+        return self.do(stage, {**values, **changes}, lambda run: train(run, begun))
 
     def refine(self, teacher: Path, hybrid: str, **refiner: Any) -> None:
         from pipeseg.refine import refine
@@ -170,20 +170,20 @@ def cell(text: str, folder: str) -> dict[str, Any]:
         workshop.refine(teacher, hybrid, name=refiner, args=args)
         return time.perf_counter() - started
 
-    # the teacher of two arms
-    teacher = arm("hand", "hand", stage="baseline")
+    teacher = arm("hand", "hand", stage="baseline", steps=this.steps)
+    rest: dict[str, Any] = {"steps": this.more, "start": teacher}
     if "longer" in this.arms:
-        arm("longer", "hand", stage="equal_budget", times=TRAININGS_BEHIND_OURS)
+        arm("longer", "hand", seconds["hand"], stage="equal_budget", **{**rest, "steps": this.more + this.steps})
     if "box" in this.arms:
-        arm("box", "box", before=refined("box", "box"), stage="final")
+        arm("box", "box", seconds["hand"] + refined("box", "box"), stage="final", **rest)
     if "original" in this.arms:
         took = seconds["hand"] + refined("original", "original")
-        arm("original", "original", before=took, stage="final", criterion={"name": "TverskyLoss"})
+        arm("original", "original", took, stage="final", criterion={"name": "TverskyLoss"}, **rest)
     took = seconds["hand"] + refined("ours", "crops", steps=this.steps)
-    arm("ours", "ours", before=took, stage="final", boxes={})
+    arm("ours", "ours", took, stage="final", boxes={}, **rest)
     if "full" in this.arms:
         write_full(workshop.settings.datasets_dir, "ours", masks, groups)
-        arm("full", "full", stage="full_masks")
+        arm("full", "full", seconds["hand"], stage="full_masks", **rest)
     shutil.rmtree(work)
     tested = {name: groups[name] for name in scores["hand"]}
     return {"scores": scores, "seconds": seconds, "groups": tested}
@@ -237,7 +237,8 @@ def main() -> None:
     parser.add_argument("--only", help="of these classes, the ones to do")
     parser.add_argument("--hand", default="20", help="hand masks per class, several with commas")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=300, help="optimizer steps of each arm")
+    parser.add_argument("--steps", type=int, default=200, help="optimizer steps of the baseline")
+    parser.add_argument("--more", type=int, default=400, help="steps of each other arm, from the baseline's weights on")
     parser.add_argument("--size", type=int, default=64, help="side of the network's input, px")
     parser.add_argument("--encoder", help="default: efficientnet-lite0 with its packaged weights, where installed")
     parser.add_argument("--arms", default=",".join(ARMS), help="arms beside hand and ours")
@@ -266,18 +267,17 @@ def measure(options: argparse.Namespace, work: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
     names = options.classes.split(",")
     if options.quick:
-        options.only, options.seeds, options.steps, options.hand = names[0], 1, 10, "10"
+        options.only, options.seeds, options.steps, options.hand = names[0], 1, 8, "10"
+        options.more = 8
     arms = tuple(name for name in ARMS if name in {*options.arms.split(","), "hand", "ours"})
     find_groups(options.dataset, work)
+    size = (options.steps, options.more, options.size, options.encoder or default_encoder(), arms)
     cells = [
-        Cell(
-            str(options.dataset.resolve()), name, names.index(name) + 1, int(hand), seed, options.steps, options.size,
-            options.encoder or default_encoder(), arms,
-        )
+        Cell(str(options.dataset.resolve()), name, names.index(name) + 1, int(hand), seed, *size)
         for seed in range(options.seeds)
         for hand in options.hand.split(",")
         for name in (options.only.split(",") if options.only else names)
-    ]  # fmt: skip
+    ]
     found = do_cells(cells, work, options.jobs)
     if options.json:
         rows = Figures()

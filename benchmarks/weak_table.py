@@ -63,7 +63,8 @@ def show(cells: Sequence["Cell"], found: Found, arms: Sequence[str]) -> None:
     for hand in dict.fromkeys(cell.hand for cell in cells):
         some = [cell for cell in cells if cell.hand == hand]
         seeds = len({cell.seed for cell in some})
-        table = Table(title=f"{hand} hand masks per class, {seeds} seeds, {some[0].steps} steps, {some[0].size} px")
+        length = f"{some[0].steps} + {some[0].more} steps, {some[0].size} px"
+        table = Table(title=f"{hand} hand masks per class, {seeds} seeds, {length}")
         rivals = [name for arm, name in RIVALS.items() if arm in arms]
         for heading in ("class", *arms, *rivals, *(("of full", "gap closed") if "full" in arms else ())):
             table.add_column(heading, justify="left" if heading == "class" else "right")

@@ -19,8 +19,8 @@ EARLY_ARTIFACTS = ("config.yaml", "git.diff")
 # keys in which runs of one recipe may differ: side and seed, what they learn from, and the machine
 NOT_RECIPE = {
     *("stage", "seed", "train_dataset", "validation_dataset", "experiment_name", "track_experiment"),
-    # how a hybrid dataset is read: hand masks have no boxes
-    "boxes",
+    # how a hybrid dataset is read: hand masks have no boxes; and a final may begin where the baseline ended
+    *("boxes", "start_from"),
     *("device", "num_workers", "visualization_samples", "checkpoint_minutes"),
 }
 
@@ -99,6 +99,7 @@ def end_tags(directory: RunDirectory, ended: str) -> dict[str, str]:
             "test_fingerprint": summary.get("test_fingerprint"),
             **{key_of(f"test_fingerprint/{name}"): print_ for name, print_ in sets.items()},
             "total_steps": summary.get("total_steps"),
+            "start_steps": summary.get("start_steps"),
             "ended": ended,
         }
     )

@@ -22,11 +22,11 @@ from pipeseg.run_directory import read_json
 from pipeseg.schema import Config, RefineConfig
 from pipeseg.settings import Settings
 
-# keys of a config that change what is shown, recorded or how fast it goes, not what comes out; the teachers count by
-# their weights, and `replace` is a permission
+# keys of a config that change what is shown, recorded or how fast it goes, not what comes out; teachers and
+# what a training starts from count by their weights, and `replace` is a permission
 DISPLAY_KEYS = {
     *("experiment_name", "track_experiment", "visualization_samples", "device", "num_workers", "checkpoint_minutes"),
-    *("baseline_run", "replace"),
+    *("baseline_run", "start_from", "replace"),
 }
 PACKAGES = ("torch", "torchvision", "timm", "segmentation-models-pytorch", "opencv-python-headless", "numpy", "scipy")
 # they carry what a run says, or know names, and decide nothing

@@ -24,6 +24,7 @@ class Node:
         values: dotted key -> value, over the experiment's config.
         needs: names of the nodes that must have finished before.
         teachers: names of the trainings whose weights it uses (`baseline_run`), a part of `needs`.
+        start: name of the training whose weights it starts from (`start_from`), or "".
         budget: names of the runs whose optimizer steps, added up, it takes itself, a part of `needs`.
     """
 
@@ -33,6 +34,7 @@ class Node:
     values: Mapping[str, Any] = field(repr=False)
     needs: tuple[str, ...] = ()
     teachers: tuple[str, ...] = ()
+    start: str = ""
     budget: tuple[str, ...] = ()
 
     def overrides(self, more: Mapping[str, Any] | None = None) -> list[str]:
@@ -116,7 +118,10 @@ class _Plan:
         hybrid = self._hybrid(pattern, teaching)
         sets = {**self._sets(group, hybrid), "validation_dataset": f"{hybrid}_VAL"}
         values = {**self._training(group, seed), **sets, **config.final}
-        yield Node(final, "final", "final", values, refined)
+        baseline = _name("baseline", group, seed)
+        starts = values.get("start_from") == "baseline"
+        needs = (*refined, baseline) if starts else refined
+        yield Node(final, "final", "final", values, needs, start=baseline if starts else "")
 
         taught = [_name("baseline", group, one) for one in ([seed] if teaching is not None else config.seeds)]
         # refining takes optimizer steps as well, where the teachers learn about boxes first

@@ -16,13 +16,14 @@ from filelock import FileLock
 from experiments import launcher, runs
 from experiments.folders import find_experiment
 from experiments.narration import duration
+from experiments.start import find_start
 from experiments.study_key import content_of, step_key
 from experiments.study_plan import OF_DATA, TRAININGS, Node, spread_steps
 from experiments.sweep_devices import auto_jobs, list_devices, start
 from pipeseg.errors import BadInput, StopRequested
 from pipeseg.run import Run
 from pipeseg.run_directory import RunDirectory, read_json
-from pipeseg.schema import Config, StudyConfig
+from pipeseg.schema import Config, StudyConfig, TrainConfig
 
 POLL_SECONDS = 0.2
 TELL_SECONDS = 2.0
@@ -182,6 +183,8 @@ class StudyRunner:
         overrides = node.overrides(self._found_out(node))
         config, _ = launcher.check(self.settings, experiment, overrides)
         teachers = [self._run_of(name).best_checkpoint for name in node.teachers]
+        if isinstance(config, TrainConfig) and (begun := find_start(self.settings, config)):
+            teachers.append(begun)
         key = step_key(self.settings, experiment, config, teachers, self._hashing)
         with self._alone():
             if self._take(node, key):
@@ -199,6 +202,8 @@ class StudyRunner:
         if node.teachers:
             ids = [self._run_of(name).run_id for name in node.teachers]
             more["baseline_run"] = ids[0] if len(ids) == 1 else ids
+        if node.start:
+            more["start_from"] = self._run_of(node.start).run_id
         if node.budget:
             summaries = [read_json(self._run_of(name).results / "summary.json") for name in node.budget]
             epochs = [int(self._config_of(name).get("epochs", 0)) for name in node.budget]

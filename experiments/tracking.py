@@ -31,7 +31,7 @@ class TrackedRun:
     Attributes:
         dataset: the test set's name.
         test_fingerprint: content hash of the test set; runs are comparable where it is the same.
-        total_steps: optimizer steps of the training.
+        total_steps: optimizer steps behind the weights, those of the run that it started from included.
         ended: unix seconds.
         recipe: hash of the config without stage, seed, training data and machine: how the model was trained.
         recipe_any_steps: the same without the number of steps.
@@ -210,7 +210,7 @@ def tracked(run: Any) -> Iterator[TrackedRun]:
             dataset=dataset,
             seed=_whole(tags.get("seed")) or 0,
             test_fingerprint=tags.get(print_tag),
-            total_steps=_whole(tags.get("total_steps")),
+            total_steps=_steps(tags),
             ended=(run.info.end_time or run.info.start_time or 0) / 1000,
             class_label=tags.get("class_label"),
             experiment=tags.get("experiment"),
@@ -237,6 +237,11 @@ def _without_steps(params: Mapping[str, str]) -> str | None:
     """Return a hash of the recipe but for its number of steps, from the flattened config; None without a config."""
     kept = {key: value for key, value in params.items() if key.partition(".")[0] not in NOT_RECIPE | STEPS}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16] if kept else None
+
+
+def _steps(tags: Mapping[str, str]) -> int | None:
+    own, before = _whole(tags.get("total_steps")), _whole(tags.get("start_steps"))
+    return None if own is None else own + (before or 0)
 
 
 def _whole(text: str | None) -> int | None:

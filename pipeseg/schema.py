@@ -155,6 +155,12 @@ class TrainConfig(Experiment):
         0.5, description="probability from which a pixel is defect; auto = the best one on val, chosen at the end"
     )
     model: ModelConfig = Field(default_factory=ModelConfig)
+    start_from: str | None = Field(
+        None,
+        min_length=1,
+        description="run whose best weights the network starts from; baseline = the latest of this class and seed;"
+        " null = the encoder's own",
+    )
     epochs: int = Field(30, ge=1, description="passes over the training set, or blocks of steps_per_epoch steps")
     steps_per_epoch: int | None = Field(
         None, ge=1, description="optimizer steps per epoch; null = one pass over the data"

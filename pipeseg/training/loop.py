@@ -9,12 +9,20 @@ from typing import Any
 
 from torch import nn
 
+from pipeseg.data.fingerprint import digest_file
 from pipeseg.data.loading import Batch, training_loader
 from pipeseg.errors import BadInput, RunFailed
 from pipeseg.registry import LOSSES, MODELS, build
 from pipeseg.run import Run
 from pipeseg.schema import CriterionConfig, ModelConfig, TrainConfig
-from pipeseg.training.checkpoint import Checkpoint, load_training, read_header, save_checkpoint
+from pipeseg.training.checkpoint import (
+    UNNAMED_CLASS,
+    Checkpoint,
+    load_training,
+    load_weights,
+    read_header,
+    save_checkpoint,
+)
 from pipeseg.training.device import Hardware, default_workers, generator_states, restore_generators, seed_everything
 from pipeseg.training.evaluate import SCORING_BATCH, evaluate, summarise
 from pipeseg.training.memory import describe_memory, is_out_of_memory
@@ -28,14 +36,17 @@ from pipeseg.training.threshold import DEFAULT_THRESHOLD
 POINTS_PER_EPOCH = 20
 
 
-def train(run: Run) -> None:
+def train(run: Run, start: Path | None = None) -> None:
     """Do the whole run of a `TrainConfig`; everything it finds goes to `run` and into its directory.
 
     A run directory that holds a `last` checkpoint goes on from it. On a CPU, the weights and the journal then become
     what they would have become without the break, bit by bit.
 
+    Args:
+        start: checkpoint of the same network, whose weights the training starts from; of no use to one that goes on.
+
     Raises:
-        BadInput: data, model, loss or device cannot be used; nothing has been learned yet.
+        BadInput: data, model, loss, start or device cannot be used; nothing has been learned yet.
         RunFailed: the loss is no number any more, or memory ran out.
         StopRequested: a person stopped it; `last` is saved.
     """
@@ -47,13 +58,17 @@ def train(run: Run) -> None:
     criterion = build_loss(config.criterion).to(hardware.device)
     sets = load_sets(run, config)
     record_datasets(run, sets)
-    model = build_model(config.model, run, len(config.classes)).to(hardware.device)
+    goes_on = run.directory.last_checkpoint.exists()
+    begun = start is not None or goes_on
+    model = build_model(config.model, run, len(config.classes), from_scratch=not begun).to(hardware.device)
+    if start is not None and not goes_on:
+        _take_weights(model, start, run)
     _check_size(model, config.image_size)
     size = "x".join(map(str, config.image_size))
     run.message(f"{config.model.name} on {hardware.describe()}, {size} px, {_parameters(model)} parameters")
     trainer = Trainer(run, config, hardware, model, criterion, sets)
     try:
-        if run.directory.last_checkpoint.exists():
+        if goes_on:
             trainer.restore()
         trainer.learn()
         trainer.choose()
@@ -67,11 +82,39 @@ def train(run: Run) -> None:
         raise RunFailed(f"{where}; lower image_size or batch_size") from error
 
 
-def build_model(config: ModelConfig, run: Run, classes: int = 1) -> nn.Module:
-    """Build the network with one output per class; says so first, because weights may have to be downloaded."""
+def build_model(config: ModelConfig, run: Run, classes: int = 1, *, from_scratch: bool = True) -> nn.Module:
+    """Build the network with one output per class; says so first, because weights may have to be downloaded.
+
+    Args:
+        from_scratch: all weights come from elsewhere if not, so that the encoder's own are not needed.
+    """
+    if not from_scratch:
+        return build(MODELS, config.name, **{**config.args, "encoder_weights": None, "classes": classes})
     weights = config.args.get("encoder_weights", "imagenet")
     run.message(f"building {config.name}" + (f" with {weights} weights" if weights else ", weights random"))
     return build(MODELS, config.name, **{**config.args, "classes": classes})
+
+
+def _take_weights(model: nn.Module, start: Path, run: Run) -> None:
+    """Fill the network with the weights of another run's checkpoint and record them.
+
+    Raises:
+        BadInput: they are of another network or of other classes.
+    """
+    config, header = run.config, read_header(start)
+    assert isinstance(config, TrainConfig)
+    wanted = tuple(str(each or UNNAMED_CLASS) for each in config.classes)
+    if header.classes != wanted:
+        raise BadInput(f"start_from: {header.run_id} learned {', '.join(header.classes)}, not {', '.join(wanted)}")
+    try:
+        load_weights(model, start)
+    except RuntimeError:
+        raise BadInput(
+            f"start_from: {header.run_id} is of another network ({header.model['name']}); give both runs the same model"
+        ) from None
+    facts = {"run_id": header.run_id, "weights_sha256": digest_file(start), "steps": header.step}
+    run.directory.update(start=facts)
+    run.message(f"starts from the weights of {header.run_id}, step {header.step}")
 
 
 def _check_size(model: nn.Module, size: tuple[int, int]) -> None:

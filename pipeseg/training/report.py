@@ -144,6 +144,7 @@ def _summary(trainer: "Trainer", best: Checkpoint, threshold: float, values: dic
         "best": {"epoch": best.epoch, "step": best.step, "score": best.score, "metric": f"val/{best.metric}"},
         "chosen_by": trainer.chosen_by,
         "total_steps": trainer.step,
+        "start_steps": trainer.run.directory.read_info().get("start", {}).get("steps", 0),
         "images": sum(map(len, trainer.sets.test)),
         "threshold": threshold,
         "test_fingerprint": trainer.run.directory.read_info()["datasets"]["test"]["fingerprint"],

@@ -6,14 +6,7 @@ from pathlib import Path
 sys.path[:0] = [str(p) for p in Path(__file__).resolve().parents if (p / "pipeseg").is_dir()]
 
 from experiments.entry import main
-from pipeseg.run import Run
-
-
-def work(run: Run) -> None:
-    from pipeseg.training.loop import train
-
-    train(run)
-
+from experiments.start import train_from_start
 
 if __name__ == "__main__":
-    main(__file__, work)
+    main(__file__, train_from_start)
