@@ -40,9 +40,10 @@ def teach_boxes(
     answering: dict[View, BoxNetworks] = {}
     wanted = [view for view in views if view.crops is not None]
     of_hand = _boxes_of(hand, boxes) if wanted else {}
+    smallest = min(min(teacher.header.image_size) for teacher in teachers.teachers)
     for view in wanted:
         assert view.crops is not None
-        size = view.crops.size or min(LARGEST_CROP, *(min(each) for each in teachers.sizes(view)))
+        size = view.crops.size or min(LARGEST_CROP, smallest)
         of_view = teachers.of(view)
         for number, teacher in enumerate(of_view):
             if (view.crops, number) in learned:

@@ -75,7 +75,7 @@ def slow_audit(pipes: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     program.write_text(WORK)
     report = pipes.parent / ".audits" / "pipes.json"
     command = [sys.executable, str(program), str(report), str(go)]
-    monkeypatch.setattr(dataset_jobs, "command", lambda settings, name, kind: command)
+    monkeypatch.setattr(dataset_jobs, "command", lambda settings, name, kind, options=(): command)
     return go
 
 

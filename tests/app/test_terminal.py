@@ -1,5 +1,6 @@
 """`python -m app` as a process: imports, options, a real terminal, being killed."""
 
+import contextlib
 import os
 import re
 import signal
@@ -53,6 +54,8 @@ class Terminal:
 
         self.pid, self.descriptor = pty.fork()
         if self.pid == 0:
+            # whoever runs the tests under nohup hands down that hang-ups are ignored
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
             os.chdir(ROOT)
             os.execve(
                 sys.executable, [sys.executable, "-m", "app"], {**os.environ, "TERM": "xterm-256color", **environment}
@@ -61,12 +64,17 @@ class Terminal:
         self.output = b""
 
     def wait_for(self, text: str, seconds: float = 30) -> None:
-        import select
-
         end = time.monotonic() + seconds
         while text.encode() not in self.output:
             assert time.monotonic() < end, f"{text!r} did not appear in {self.output[-2000:]!r}"
-            if select.select([self.descriptor], [], [], 0.1)[0]:
+            self.read(0.1)
+
+    def read(self, seconds: float) -> None:
+        """Take what the dashboard draws, as a terminal does: nobody's output may wait for ever."""
+        import select
+
+        if select.select([self.descriptor], [], [], seconds)[0]:
+            with contextlib.suppress(OSError):  # the other end has closed
                 self.output += os.read(self.descriptor, 1 << 16)
 
     def type(self, keys: str) -> None:
@@ -75,7 +83,10 @@ class Terminal:
 
     def end(self, number: int) -> None:
         os.kill(self.pid, number)
-        os.waitpid(self.pid, 0)
+        end = time.monotonic() + 60
+        while os.waitpid(self.pid, os.WNOHANG) == (0, 0):
+            assert time.monotonic() < end, "the dashboard did not end"
+            self.read(0.05)
         os.close(self.descriptor)
 
 

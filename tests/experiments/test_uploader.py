@@ -70,7 +70,8 @@ def test_a_finished_run_is_stored_in_full(tmp_path: Path, uri: str) -> None:
 
     assert upload_now(run, uri) == 0
 
-    assert make.count_points(uri) == points + 1
+    # and the two that belong to the results
+    assert make.count_points(uri) == points + 2
     tags = dict(make.query(uri, "select key, value from tags"))
     assert tags["run_id"] == tags["mlflow.runName"] == run.run_id
     assert (tags["stage"], tags["defect_class"], tags["seed"], tags["dataset"]) == (
@@ -114,7 +115,8 @@ def test_a_second_upload_changes_nothing(tmp_path: Path, uri: str, lose_state: b
         (run.path / "upload.json").unlink()
         run.update(mlflow_run_id=None)
     assert upload_now(run, uri) == 0
-    assert make.count_points(uri) == points + 1
+    # and the two that belong to the results
+    assert make.count_points(uri) == points + 2
     assert status_of(uri) == [("FINISHED",)]
 
 
