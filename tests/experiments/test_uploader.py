@@ -115,8 +115,7 @@ def test_a_second_upload_changes_nothing(tmp_path: Path, uri: str, lose_state: b
         (run.path / "upload.json").unlink()
         run.update(mlflow_run_id=None)
     assert upload_now(run, uri) == 0
-    # and the two that belong to the results
-    assert make.count_points(uri) == points + 2
+    assert make.count_points(uri) == points + 1
     assert status_of(uri) == [("FINISHED",)]
 
 
