@@ -64,6 +64,13 @@ def test_all_seeds_together_teach_every_final_of_their_class():
     assert values(nodes["final rupture seed 1"])["train_dataset"] == "sample_rupture_H1"
 
 
+def test_a_final_may_begin_where_its_baseline_ended():
+    nodes = nodes_of(seeds=[0, 1], teachers="all", final={"start_from": "baseline"})
+    final = nodes["final rupture seed 1"]
+    assert final.start == "baseline rupture seed 1" and final.start in final.needs
+    assert nodes_of()["final rupture seed 0"].start == ""
+
+
 def test_the_arms_are_the_baselines_recipe_for_longer():
     nodes = nodes_of(arms=["equal_budget", "full_masks"], full_dataset="true_{defect_class}", baseline={"epochs": 3})
     longer, full = (values(nodes[f"{arm} rupture seed 0"]) for arm in ("equal_budget", "full_masks"))
