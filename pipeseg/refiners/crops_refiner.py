@@ -1,10 +1,10 @@
 """The ensemble refiner, with teachers that look at one box at a time."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pipeseg.errors import BadInput
-from pipeseg.refiners.base import CropTraining, Flips, View
-from pipeseg.refiners.ensemble import EnsembleRefiner, Weighting
+from pipeseg.refiners.base import CropTraining, View
+from pipeseg.refiners.ensemble import EnsembleRefiner
 from pipeseg.schema import check_stride
 
 
@@ -16,6 +16,7 @@ class CropsRefiner(EnsembleRefiner):
         size: side of a crop, px; None is the shorter side of the teachers' input, at most 160.
         learning_rate: at its peak.
         teachers: `all`, or only the `first`, the one of the run's own seed.
+        ensemble: arguments of `EnsembleRefiner`; `target` is `hard` where it is not named.
     """
 
     name = "crops"
@@ -26,15 +27,9 @@ class CropsRefiner(EnsembleRefiner):
         size: int | None = None,
         learning_rate: float = 1e-3,
         teachers: Literal["first", "all"] = "all",
-        flips: Flips = "horizontal",
-        calibrate: bool = True,
-        target: Literal["soft", "hard"] = "hard",
-        weight: Weighting = "confidence",
-        band: tuple[float, float] = (0.3, 0.7),
-        false_boxes: bool = True,
-        reset_below: float = 0.0,
+        **ensemble: Any,
     ):
-        super().__init__(flips, calibrate, target, weight, band, false_boxes, reset_below)
+        super().__init__(**{"target": "hard", **ensemble})
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
             raise BadInput(f"refiner.args.steps: must be a whole number, 1 or more (got {steps!r})")
         if isinstance(learning_rate, bool) or not isinstance(learning_rate, int | float) or not 0 < learning_rate <= 10:
@@ -46,4 +41,5 @@ class CropsRefiner(EnsembleRefiner):
                 check_stride((int(size), int(size)))
             except (TypeError, ValueError) as error:
                 raise BadInput(f"refiner.args.size: {error}") from None
-        self.view = View(teachers, flips, CropTraining(steps, size, float(learning_rate)))
+        assert self.view is not None
+        self.view = View(teachers, self.view.flips, CropTraining(steps, size, float(learning_rate)))
