@@ -5,7 +5,6 @@ from typing import Any
 
 from experiments.runs import find_run, latest_finished
 from pipeseg.errors import BadInput
-from pipeseg.run import Run
 from pipeseg.schema import TrainConfig
 from pipeseg.settings import Settings
 
@@ -33,13 +32,3 @@ def find_start(settings: Settings, config: TrainConfig) -> Path | None:
     if not directory.best_checkpoint.is_file():
         raise BadInput(f"start_from: {directory.run_id} has no checkpoints/best.safetensors; choose another run")
     return directory.best_checkpoint
-
-
-def train_from_start(run: Run) -> None:
-    """Find the weights to start from and train; see `pipeseg.training.loop.train`."""
-    from pipeseg.training.loop import train
-
-    assert isinstance(run.config, TrainConfig)
-    # a run that goes on has its own weights, and what it started from may be gone
-    goes_on = run.directory.last_checkpoint.exists()
-    train(run, None if goes_on else find_start(run.settings, run.config))

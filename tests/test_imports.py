@@ -15,7 +15,7 @@ TORCH_FREE = {"schema", "config", "data", "errors", "events", "registry", "run",
 # parts of those that are for training only
 FOR_TRAINING = {"pipeseg.data.augment", "pipeseg.data.loading"}
 # these run inside the training process, where torch is at home; no other part of `experiments` may import them
-INSIDE_TRAINING = {"entry.py", "study.py", "teacher.py"}
+INSIDE_TRAINING = {"entry.py", "study.py", "teacher.py", "train.py"}
 HEAVY = ("torch", "torchvision", "mlflow", "numpy", "cv2", "pandas", "segmentation_models_pytorch", "albumentations")
 
 

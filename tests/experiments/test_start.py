@@ -5,7 +5,8 @@ import json
 import pytest
 import torch
 
-from experiments.start import find_start, train_from_start
+from experiments.start import find_start
+from experiments.train import train_from_start
 from pipeseg.errors import BadInput, StopRequested
 from pipeseg.events import read_events
 from pipeseg.training.checkpoint import load_model, read_header

@@ -66,7 +66,7 @@ def code(tmp_path):
     """A copy of the library, and the version of the code that a script of an experiment reaches."""
     shutil.copytree(ROOT / "pipeseg", tmp_path / "pipeseg", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "experiments").mkdir()
-    for name in ("start.py", "teacher.py", "study.py"):
+    for name in ("train.py", "teacher.py", "study.py"):
         shutil.copy(ROOT / "experiments" / name, tmp_path / "experiments" / name)
 
     def version(experiment: str) -> str:
