@@ -27,7 +27,6 @@ sys.path[:0] = [str(ROOT)]
 
 from benchmarks.figures import Figures
 
-LOOSE = 0.15
 ENCODER = {"encoder_name": "tu-mobilenetv3_small_100", "encoder_weights": None}
 TRAINING = {
     "stage": "baseline",
@@ -105,13 +104,13 @@ class Simulation:
         """Write what a person would have: loosened boxes on every picture, polygons for teacher and val."""
         import csv
 
-        import cv2
         import numpy as np
 
         from pipeseg.data.boxes import COLUMNS as BOX_COLUMNS
         from pipeseg.data.boxes import box_row, fill_boxes
         from pipeseg.data.build import building
         from pipeseg.data.via import COLUMNS, region_rows
+        from pipeseg.refiners.source import loosened, part_boxes
 
         drawn = [*self.hand, *self.validation]
         with building(self.settings.datasets_dir / "source") as writer:
@@ -119,9 +118,8 @@ class Simulation:
             for sample in [*drawn, *self.pool]:
                 truth = self.truth(sample)
                 found = []
-                for x, y, width, height, _ in cv2.connectedComponentsWithStats(truth)[2][1:].tolist():
-                    left, top, right, bottom = self.random.uniform(0, LOOSE, 4) * (width, height, width, height)
-                    corners = np.array([x - left, y - top, x + width + right, y + height + bottom]).round()
+                for box in part_boxes(truth):
+                    corners = np.array(loosened(box, self.random)).round()
                     limits = (truth.shape[1], truth.shape[0]) * 2
                     found.append(tuple(np.clip(corners, 0, limits).tolist()))
                 boxes += [box_row(sample.name, self.defect_class, box) for box in found]

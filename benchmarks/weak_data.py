@@ -12,10 +12,8 @@ from pipeseg.data.build import building
 from pipeseg.data.folder import DatasetFolder, images_by_stem
 from pipeseg.data.pictures import read_levels
 from pipeseg.errors import BadInput
-from pipeseg.refiners.source import part_boxes
+from pipeseg.refiners.source import loosened, part_boxes
 
-# each side of a box lies outside of the defect by up to this share of the box's side
-LOOSE = 0.15
 # boxes around nothing, per true box
 FALSE = 0.05
 # parts of a mask below this share of the picture get no box of their own
@@ -55,10 +53,8 @@ def draw_boxes(masks: Mapping[str, np.ndarray], seed: int) -> dict[str, list[Box
     random = np.random.default_rng([seed, 1])
     boxes: dict[str, list[Box]] = {}
     for name, mask in masks.items():
-        for x_min, y_min, x_max, y_max in part_boxes(mask, max(1, round(SMALLEST * mask.size))):
-            width, height = x_max - x_min, y_max - y_min
-            left, top, right, bottom = random.uniform(0, LOOSE, 4) * (width, height, width, height)
-            boxes.setdefault(name, []).append((x_min - left, y_min - top, x_max + right, y_max + bottom))
+        for box in part_boxes(mask, max(1, round(SMALLEST * mask.size))):
+            boxes.setdefault(name, []).append(loosened(box, random))
     true = [box for found in boxes.values() for box in found]
     names = list(masks)
     for _ in range(round(FALSE * len(true))):

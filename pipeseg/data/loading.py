@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from pipeseg.data.augment import Augmenter
 from pipeseg.data.folder import DatasetFolder, Sample, read_pair
 from pipeseg.data.parallel import threaded
-from pipeseg.data.pictures import read_mask
+from pipeseg.data.pictures import picture_size, read_mask
 from pipeseg.errors import BadInput
 
 # memory for decoded pictures; a dataset beyond it is decoded again when needed
@@ -96,12 +96,12 @@ def _read_trust(sample: Sample) -> np.ndarray:
     Raises:
         BadInput: one of them has another size than the mask.
     """
-    mask = read_mask(sample.mask)
-    planes = np.full((*mask.shape, 2), (255, 0), np.uint8)
+    shape = picture_size(sample.mask)
+    planes = np.full((*shape, 2), (255, 0), np.uint8)
     for channel, file in enumerate((sample.weight, sample.boxes)):
         if file is not None:
             plane = read_mask(file)
-            if plane.shape != mask.shape:
+            if plane.shape != shape:
                 raise BadInput(f"{file}: has another size than {sample.mask}; write the dataset again")
             planes[..., channel] = plane
     return planes

@@ -102,12 +102,15 @@ def part_boxes(mask: np.ndarray, least: int = 1) -> list[Box]:
 def loosened_boxes(mask: np.ndarray, name: str) -> list[Place]:
     """Return boxes as a person might have drawn them round the parts of a hand mask; the same for each file name."""
     random = np.random.default_rng(zlib.crc32(same_form(name).encode()))
-    boxes = []
-    for x_min, y_min, x_max, y_max in part_boxes(mask, SMALLEST_BOX):
-        width, height = x_max - x_min, y_max - y_min
-        left, top, right, bottom = random.uniform(0, LOOSENESS, 4) * (width, height, width, height)
-        boxes.append((x_min - left, y_min - top, x_max + right, y_max + bottom))
-    return box_places(boxes, *mask.shape)
+    return box_places([loosened(box, random) for box in part_boxes(mask, SMALLEST_BOX)], *mask.shape)
+
+
+def loosened(box: Box, random: np.random.Generator) -> Box:
+    """Move each side of a tight box outwards by up to `LOOSENESS` of the box's own; it may reach out of the picture."""
+    x_min, y_min, x_max, y_max = box
+    width, height = x_max - x_min, y_max - y_min
+    left, top, right, bottom = random.uniform(0, LOOSENESS, 4) * (width, height, width, height)
+    return x_min - left, y_min - top, x_max + right, y_max + bottom
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks.weak_data import FALSE, LOOSE, draw_boxes, split
+from benchmarks.weak_data import FALSE, draw_boxes, split
 from pipeseg.errors import BadInput
+from pipeseg.refiners.source import LOOSENESS
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def test_boxes_are_loose_and_a_few_are_false(masks):
             if len(rows) and x_min <= columns[0] and y_min <= rows[0] and x_max > columns[-1] and y_max > rows[-1]:
                 true += 1
                 outside = (columns[0] - x_min, rows[0] - y_min, x_max - columns[-1] - 1, y_max - rows[-1] - 1)
-                assert all(0 <= side <= LOOSE * 20 for side in outside)
+                assert all(0 <= side <= LOOSENESS * 20 for side in outside)
             else:
                 false += 1
     assert (true, false) == (60, round(FALSE * 60))
