@@ -11,10 +11,11 @@ def main() -> int:
     )
     parser.add_argument("--keys", action="store_true", help="print the key table (Markdown) and leave")
     if parser.parse_args().keys:
-        from app.actions import key_table
+        from app.action import key_table
+        from app.actions import ACTIONS
         from app.picture_actions import PICTURE_ACTIONS
 
-        print(f"{key_table()}\n\nIn the pictures of a dataset:\n\n{key_table(PICTURE_ACTIONS)}")
+        print(f"{key_table(ACTIONS)}\n\nIn the pictures of a dataset:\n\n{key_table(PICTURE_ACTIONS)}")
         return 0
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         print("app: needs a terminal; for scripts use python -m experiments", file=sys.stderr)

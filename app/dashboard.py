@@ -10,12 +10,15 @@ from typing import Any, ClassVar
 from textual.app import SystemCommand
 from textual.screen import Screen
 
-from app.actions import ACTIONS, bindings
+from app.action import bindings
+from app.actions import ACTIONS
 from app.layers.inspecting import Inspecting
+
+_BY_NAME = {action.name: action for action in ACTIONS}
 
 
 class Dashboard(Inspecting):
-    """Experiments, their configs, runs and comparison, and the data.
+    """Every layer together; one that no other stands on is a base of its own.
 
     Args:
         settings: where everything lies; the environment's by default.
@@ -23,7 +26,12 @@ class Dashboard(Inspecting):
 
     TITLE = "pipeseg"
     CSS_PATH = "dashboard.tcss"
-    BINDINGS: ClassVar = bindings()
+    BINDINGS: ClassVar = bindings(ACTIONS)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A key that means something on some panes only is free for others elsewhere."""
+        found = _BY_NAME.get(action)
+        return found is None or found.works_on("experiments" if self.is_on_list else self.pane)
 
     def action_refresh(self) -> None:
         self.read_list()

@@ -1,6 +1,6 @@
 """Every key of the picture viewer, as data; its key bar, its help and the README's table read this. No Textual."""
 
-from app.actions import Action
+from app.action import Action
 
 _GROUP = "Pictures"
 

@@ -160,6 +160,9 @@ class Frame(App[None]):
                 self.set_focus(self.part(target) if target else None if narrow else self.part(ExperimentList))
         self.draw_frame()
 
+    def action_filter(self) -> None:
+        """Each layer filters what its own panes show, and hands on for the others."""
+
     # -- questions and errors ------------------------------------------------------------------------------------
 
     def ask(self, question: str, answers: list[tuple[str, str]], then: Callable[[str | None], Any]) -> None:

@@ -10,7 +10,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from app.actions import ACTIONS, Action
+from app.action import Action
+from app.actions import ACTIONS
 from app.text import escape
 
 

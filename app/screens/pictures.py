@@ -13,7 +13,7 @@ from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
 from app import messages
-from app.actions import Action, bindings, readable_key
+from app.action import Action, bindings, readable_key
 from app.canvas import Blocks, Wish, canvas
 from app.painting import CLASS_COLOURS, MASK_COLOUR, Look, Painter, Window
 from app.picture_actions import ALWAYS, KEY_BAR, PICTURE_ACTIONS

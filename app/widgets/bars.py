@@ -3,7 +3,8 @@
 from textual.content import Content
 from textual.widgets import Static
 
-from app.actions import ACTIONS, PANES, footer_actions, readable_key
+from app.action import readable_key
+from app.actions import ACTIONS, PANES, footer_actions
 from app.text import escape
 
 
@@ -42,4 +43,5 @@ class KeyBar(Static):
 
     @staticmethod
     def _entry(key: str, action: str, label: str) -> Content:
-        return Content.from_markup(f"[@click=app.{action}] [b $primary]{key}[/] [$foreground 75%]{label}[/] [/]")
+        shown = f"[b $primary]{escape(key)}[/] [$foreground 75%]{label}[/]"
+        return Content.from_markup(f"[@click=app.{action}] {shown} [/]")

@@ -13,7 +13,7 @@ from PIL import Image
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from app.actions import key_table
+from app.action import key_table
 from app.picture_actions import KEY_BAR, PICTURE_ACTIONS
 from app.screens.pictures import PictureScreen
 from app.widgets.grid import Grid

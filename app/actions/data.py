@@ -1,0 +1,33 @@
+"""What is done with a dataset."""
+
+from app.action import CLI, Action
+
+DATA = (
+    Action(
+        "pictures",
+        ("i",),
+        "Pictures",
+        "Look at the pictures of the dataset, with mask, boxes and findings; so does Enter",
+        "Data",
+        "",
+        ("data",),
+    ),
+    Action(
+        "audit",
+        ("a",),
+        "Audit",
+        "Look for copies, suspect boxes and unreadable pictures in the dataset",
+        "Data",
+        f"{CLI} audit NAME",
+        ("data",),
+    ),
+    Action(
+        "verify",
+        ("v",),
+        "Verify",
+        "Verify that no group of copies straddles two splits and nothing has changed",
+        "Data",
+        f"{CLI} verify NAME",
+        ("data",),
+    ),
+)

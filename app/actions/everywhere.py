@@ -1,0 +1,37 @@
+"""What works everywhere."""
+
+from app.action import CLI, Action
+
+EVERYWHERE = (
+    Action(
+        "filter",
+        ("slash",),
+        "Filter",
+        "Show only what matches what is typed; Esc shows everything again",
+        "Everywhere",
+        f"{CLI} runs --filter QUERY",
+        ("experiments", "overview", "runs", "live"),
+        only=True,
+    ),
+    Action("refresh", ("r",), "Refresh", "Read everything again", "Everywhere", "", ("runs", "compare", "data")),
+    Action(
+        "copy",
+        ("y",),
+        "Copy",
+        "Copy what the pane shows: the comparison as Markdown, else the name of the run or dataset",
+        "Everywhere",
+        f"{CLI} compare --format markdown",
+        ("compare", "live", "runs"),
+    ),
+    Action(
+        "help",
+        ("question_mark", "f1"),
+        "Help",
+        "Every key, searchable",
+        "Everywhere",
+        f"{CLI} --help",
+        everywhere=True,
+    ),
+    Action("command_palette", ("ctrl+p",), "Palette", "Search and run any action", "Everywhere", builtin=True),
+    Action("quit", ("q", "ctrl+q"), "Quit", "Leave; runs go on without the dashboard", "Everywhere", everywhere=True),
+)
