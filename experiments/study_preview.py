@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from experiments import runs
+from experiments.datasets import remembered
 from experiments.folders import Experiment
 from experiments.preflight import dataset_names
 from experiments.study_plan import COMPARE, plan
@@ -20,11 +21,13 @@ MOST_BYTES = 512 << 20
 
 
 def is_study(experiment: Experiment) -> bool:
-    """Tell whether an experiment is a study."""
+    """Tell whether an experiment is a study; remembered until its config changes, for the dashboard asks often."""
     from pipeseg.config import ConfigError, read_yaml
 
     try:
-        return read_yaml(experiment.config_file).get("stage") == "study"
+        return remembered("stage", experiment.config_file, lambda: read_yaml(experiment.config_file)).get("stage") == (
+            "study"
+        )
     except (ConfigError, OSError):
         return False
 
