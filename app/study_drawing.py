@@ -148,7 +148,7 @@ def _columns(view: "StudyView", width: int, height: int, following: set[str]) ->
         return None
     joints = _joints(view, stages, rows, len(labels))
     spread = 2 * len(labels) + 1 <= height and len(labels) > 1
-    heads = [f"{title_of(stage)[:cell]:<{cell}}{' ' * GAP}" for stage in stages]
+    heads = [f"{title_of(stage)[: cell + GAP - 1]:<{cell + GAP}}" for stage in stages]
     lines = [(Piece(" " * label_width), Piece("".join(heads).rstrip(), HEAD))]
     places = {}
     for row, label in enumerate(labels):
@@ -252,8 +252,10 @@ def _tree(view: "StudyView", width: int, following: set[str]) -> Drawing:
 def _state_texts(step: "StepView", following: set[str]) -> list[str]:
     """Return the words at the end of a line of the tree, the longest first."""
     word = state_word(step, following)
+    if step.fraction is not None and step.state == "running":
+        return [f"{word} {text}" for text in cell_texts(step, following)] + [word]
     if step.fraction is not None:
-        return [f"{word} {text}" for text in cell_texts(step, following)[:1]] + [word]
+        return [f"{word} {step.fraction:.0%}", word]
     if step.state == "cached" and step.run:
         return [_("done by {run}").format(run=step.run.run_id), word]
     if step.problem or step.blocked_by:

@@ -127,7 +127,8 @@ def _detail(view: "StudyView", step: "StepView") -> list[str]:
     if step.eta_seconds is not None:
         parts.append(_("about {time} left").format(time=duration(step.eta_seconds)))
     if step.seconds is not None:
-        parts.append(_("took {time}").format(time=duration(step.seconds)))
+        told = _("for {time}") if step.state in ("running", "paused") else _("took {time}")
+        parts.append(told.format(time=duration(step.seconds)))
     if step.test_iou is not None:
         parts.append(_("test IoU {iou}").format(iou=score(step.test_iou)))
     if step.run and step.run.best_iou is not None:
@@ -143,11 +144,11 @@ def _detail(view: "StudyView", step: "StepView") -> list[str]:
     if step.run:
         told = _("already done by {run}") if step.state == "cached" else _("run {run}")
         keys = _("[b $primary]Enter[/] opens it")
-        if view.run:
-            count = 1 + len(_all_dependents(view, step.name))
-            keys += _DOT + ngettext(
-                "[b $primary]x[/] does it anew", "[b $primary]x[/] does it and {more} after it anew", count
-            ).format(more=count - 1)
+        if view.run and not view.is_active:
+            more = len(_all_dependents(view, step.name))
+            anew = ngettext("[b $primary]x[/] does it and {count} step after it anew",
+                            "[b $primary]x[/] does it and {count} steps after it anew", more)  # fmt: skip
+            keys += _DOT + (anew.format(count=more) if more else _("[b $primary]x[/] does it anew"))
         lines.append(told.format(run=escape(step.run.run_id)) + f"  [{HEAD}]{keys}[/]")
     for word, names in ((_("needs"), step.needs), (_("then"), view.dependents(step.name))):
         if names:
