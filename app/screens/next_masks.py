@@ -35,7 +35,7 @@ class NextMasks(ModalScreen[list[str] | None]):
     NextMasks {
         & Horizontal { height: 1; margin: 0; }
         & Label { width: 11; }
-        & .dialog Input { width: 1fr; margin: 0; }
+        & Input { width: 1fr; }
         & #next-note { margin: 1 0 0 0; }
     }
     """
@@ -54,6 +54,10 @@ class NextMasks(ModalScreen[list[str] | None]):
                     yield Input(getattr(self.wish, field), placeholder=_(empty) if empty else "", id=f"next-{field}")
             note = _("Enter starts · Tab and arrows go on · Esc leaves")
             yield Static(f"[$foreground 55%]{note}[/]", id="next-note")
+
+    def on_mount(self) -> None:
+        for each in self.query(Input):
+            each.styles.margin = 0  # the dashboard's own rule for dialogs wins over ours
 
     def on_input_submitted(self) -> None:
         from experiments.next_lists import NextWish
