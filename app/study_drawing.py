@@ -258,9 +258,8 @@ def _state_texts(step: "StepView", following: set[str]) -> list[str]:
         return [f"{word} {step.fraction:.0%}", word]
     if step.state == "cached" and step.run:
         return [_("done by {run}").format(run=step.run.run_id), word]
-    if step.problem or step.blocked_by:
-        return [f"{word}: {step.problem or step.blocked_by}", f"{word}: {step.blocked_by}", word]
-    return [word]
+    reasons = [reason for reason in (step.problem, step.blocked_by) if reason]
+    return [*(f"{word}: {reason}" for reason in reasons), word]
 
 
 def _groups(view: "StudyView") -> "list[tuple[str, list[StepView]]]":
