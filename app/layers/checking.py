@@ -66,7 +66,8 @@ class Checking(Listing):
         self.draw_frame()
 
     def _start_hint(self) -> str:
-        return super()._start_hint() or self._health_hint()
+        # what is broken comes before what could be done next
+        return self._health_hint() or super()._start_hint()
 
     def _health_hint(self) -> str:
         """What the last check found broken; nothing once somebody has looked."""

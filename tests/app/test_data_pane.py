@@ -266,7 +266,8 @@ async def test_without_a_network_the_real_script_says_what_to_train(pipes: Path,
     async with opened() as pilot:
         await select(pilot, "pipes_deposition_EVAL")
         await pilot.press("m")
-        await until(pilot, lambda: "was made from pipes: select that one" in screen_text(pilot.app))
+        told = "was made from pipes: select that one"
+        await until(pilot, lambda: any(told in str(note.message) for note in pilot.app._notifications))
         await select(pilot, "pipes")
         await ask_next(pilot, tmp_path / "draw")
         await until(pilot, lambda: "✗ next masks failed" in text_of(pilot.app, "#data-detail"), seconds=60)
