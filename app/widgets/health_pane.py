@@ -20,6 +20,7 @@ GLYPHS = {"ok": "✓", "warn": "!", "fail": "✗"}
 STYLES = {"ok": "$success", "warn": "$warning", "fail": "$error"}
 HEAD = "$foreground 55%"
 NAME = 15
+AGE_SECONDS = 10.0
 
 
 class HealthPane(VerticalScroll, can_focus=True):
@@ -47,6 +48,10 @@ class HealthPane(VerticalScroll, can_focus=True):
         yield Static(id="health-checks")
         yield Static(id="health-environment")
 
+    def on_mount(self) -> None:
+        # a report grows old while it is looked at
+        self.set_interval(AGE_SECONDS, self._draw_head)
+
     def show_report(self, report: "HealthReport") -> None:
         """Show the last report until new findings come."""
         self.checks, self.when = list(report.checks), report.time
@@ -69,8 +74,12 @@ class HealthPane(VerticalScroll, can_focus=True):
         text = "\n\n".join(_facts(title, facts) for title, facts in environment.items() if facts)
         self.query_one("#health-environment", Static).update(text)
 
+    def _draw_head(self) -> None:
+        if self.checking or self.when:
+            self.query_one("#health-head", Static).update(self._head())
+
     def _draw(self) -> None:
-        self.query_one("#health-head", Static).update(self._head())
+        self._draw_head()
         known = {check.name for check in self.checks}
         lines = [_line(check) for check in self.checks]
         lines += [_line(check, old=True) for check in self.old if check.name not in known]
