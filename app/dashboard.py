@@ -12,12 +12,14 @@ from textual.screen import Screen
 
 from app.action import bindings
 from app.actions import ACTIONS
+from app.layers.checking import Checking
 from app.layers.inspecting import Inspecting
+from app.layers.studying import Studying
 
 _BY_NAME = {action.name: action for action in ACTIONS}
 
 
-class Dashboard(Inspecting):
+class Dashboard(Studying, Checking, Inspecting):
     """Every layer together; one that no other stands on is a base of its own.
 
     Args:
@@ -34,6 +36,7 @@ class Dashboard(Inspecting):
         return found is None or found.works_on("experiments" if self.is_on_list else self.pane)
 
     def action_refresh(self) -> None:
+        super().action_refresh()
         self.read_list()
         if self.pane == "compare":
             self.compare()

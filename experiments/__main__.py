@@ -12,7 +12,7 @@ PROGRAM = "python -m experiments"
 
 def build_app() -> typer.Typer:
     """Return the command line; every verb imports what it needs when it is called."""
-    from experiments.commands import compare, control, datasets, folders, launch, runs, sweep, sync
+    from experiments.commands import compare, control, datasets, folders, launch, runs, study, sweep, sync
 
     app = typer.Typer(
         help="Experiments of this project: what there is, what runs, and what came out.",
@@ -29,6 +29,7 @@ def build_app() -> typer.Typer:
     app.command()(runs.logs)
     app.command()(sweep.sweeps)
     app.command()(sweep.sweep)
+    app.add_typer(study.build_app(), name="study")
     for verb in (control.pause, control.resume, control.checkpoint, control.stop):
         app.command()(verb)
     for verb in (datasets.datasets, datasets.audit, datasets.verify, datasets.next_masks):

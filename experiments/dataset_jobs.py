@@ -43,6 +43,7 @@ class Job:
         line: the last line of its output: its progress while it runs, the sentence when it failed; of a verification
             that has finished, what it found violated.
         asked: whether it was asked to stop.
+        out: the folder that a list of the next masks is written to.
     """
 
     kind: str
@@ -54,6 +55,7 @@ class Job:
     line: str
     log: Path
     asked: bool = False
+    out: Path | None = None
 
     @property
     def is_active(self) -> bool:
@@ -208,7 +210,13 @@ def last_job(settings: Settings, name: str, kind: str) -> Job | None:
     else:
         status = _status(kind, code, asked)
     line = _violations(log) if status == "finished" and kind == "verify" else _last_line(log)
-    return Job(kind, name, status, started, ended, code, line, log, asked)
+    return Job(kind, name, status, started, ended, code, line, log, asked, _out(facts.get("command")))
+
+
+def _out(line: object) -> Path | None:
+    """Return the folder that a command says it writes to."""
+    words = [str(word) for word in line] if isinstance(line, list) else []
+    return Path(words[words.index("--out") + 1]) if "--out" in words[:-1] else None
 
 
 def _status(kind: str, code: object, asked: bool) -> str:

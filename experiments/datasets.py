@@ -68,7 +68,7 @@ class DatasetView:
         problem: one sentence why the folder cannot be used, else None.
         problems: what the import could not take, (file, reason).
         report: the last audit, None while there is none.
-        audit, verification: the last job of its kind.
+        audit, verification, next_masks: the last job of its kind.
     """
 
     name: str
@@ -93,6 +93,12 @@ class DatasetView:
     report: Report | None = None
     audit: Job | None = None
     verification: Job | None = None
+    next_masks: Job | None = None
+
+    @property
+    def jobs(self) -> list[Job]:
+        """What works on it or did, the last of each kind."""
+        return [job for job in (self.audit, self.verification, self.next_masks) if job]
 
     @property
     def health(self) -> str:
@@ -141,7 +147,8 @@ def find_dataset(settings: Settings, name: str) -> DatasetView:
 def read_dataset(settings: Settings, folder: Path) -> DatasetView:
     """Return one folder as it stands; a folder that is no dataset carries its `problem`."""
     name = folder.name
-    jobs = {"audit": last_job(settings, name, "audit"), "verification": last_job(settings, name, "verify")}
+    kinds = {"audit": "audit", "verification": "verify", "next_masks": "next"}
+    jobs = {key: last_job(settings, name, kind) for key, kind in kinds.items()}
     report = read_report(settings, folder)
     try:
         view = _read(folder)

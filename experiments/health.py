@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from experiments.environment import without_password
 from pipeseg.settings import Settings
 
 OLDEST_PYTHON = (3, 11)
@@ -154,11 +155,12 @@ def _disk(settings: Settings) -> list[Check]:
 
 def _tracking_store(settings: Settings) -> list[Check]:
     uri = settings.tracking_uri
+    shown = without_password(uri)
     if uri.startswith("sqlite:///"):
         return [_sqlite(Path(uri.removeprefix("sqlite:///")))]
     if uri.startswith(("http://", "https://")):
-        return [_server(uri)]
-    return [Check("tracking store", "warn", f"{uri}: this kind is not checked", "use sqlite:/// or http(s)://")]
+        return [_server(uri, shown)]
+    return [Check("tracking store", "warn", f"{shown}: this kind is not checked", "use sqlite:/// or http(s)://")]
 
 
 def _sqlite(file: Path) -> Check:
@@ -182,17 +184,17 @@ def _sqlite(file: Path) -> Check:
     return Check("tracking store", "ok", f"{file}{'' if tables else ' (empty)'}")
 
 
-def _server(uri: str) -> Check:
+def _server(uri: str, shown: str) -> Check:
     import urllib.request
 
     mend = "start it (`make mlflow`), or unset MLFLOW_TRACKING_URI to use the embedded store"
     try:
         with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=SERVER_SECONDS) as answer:
             answer.read(64)
-        return Check("tracking store", "ok", f"{uri} answers")
+        return Check("tracking store", "ok", f"{shown} answers")
     except (OSError, ValueError) as error:
         why = getattr(error, "reason", None) or error
-        return Check("tracking store", "fail", f"{uri} does not answer ({why})", mend)
+        return Check("tracking store", "fail", f"{shown} does not answer ({why})", mend)
 
 
 def _driver(_: Settings) -> list[Check]:

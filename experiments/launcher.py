@@ -150,11 +150,14 @@ def launch(
     return directory
 
 
-def reopen(settings: Settings, directory: RunDirectory) -> None:
+def reopen(settings: Settings, directory: RunDirectory, *, again: bool = False) -> None:
     """Make a training or study that was stopped, failed, was killed or got lost ready to go on; nothing is started.
 
     A training goes on in the same directory and the same MLflow run, from its `last` checkpoint, with the config it
     began with; a study with the first step that has not finished.
+
+    Args:
+        again: one that has finished may go on too: a study some of whose steps are wanted anew.
 
     Raises:
         BadInput: the run works, has finished, is of another kind, or its datasets are gone; nothing was changed.
@@ -167,7 +170,7 @@ def reopen(settings: Settings, directory: RunDirectory) -> None:
     now = view(directory)
     if now.is_active:
         raise BadInput(f"{directory.run_id}: is {now.status} already; `logs {directory.run_id} -f` follows it")
-    if now.status == "finished":
+    if now.status == "finished" and not again:
         raise BadInput(f"{directory.run_id}: has finished, nothing is left to do; launch {now.experiment} for another")
     config, _ = load_config(directory.config_file)
     if not isinstance(config, TrainConfig | StudyConfig):

@@ -42,8 +42,8 @@ class Narrator:
                 return self._progress(event)
             case "checkpoint":
                 return f"checkpoint {event.get('which', '')}: {event.get('path', '')}"
-            case "child" if event.get("reused"):
-                return None  # a message says it
+            case "child" if event.get("reused") or event.get("problem"):
+                return None  # a message or warning says it
             case "child":
                 return f"{event.get('step', '')}: {event.get('status', '')} ({event.get('run_id', '')})"
             case _:

@@ -25,6 +25,7 @@ def study(run: Run) -> None:
     check_configs(run.settings, nodes)
     runner = StudyRunner(run, nodes)
     run.message(f"{len(nodes)} steps, {runner.jobs} at a time")
+    run.directory.update(jobs=runner.jobs)
     outcomes = runner.work()
     write_steps(run.directory.results, nodes, outcomes)
     problems = [f"{name}: {outcome.problem}" for name, outcome in outcomes.items() if outcome.problem]

@@ -12,6 +12,8 @@ TRAININGS = ("baseline", "final", "equal_budget", "full_masks")
 # they write into the source's folder or look at all of it: one at a time
 OF_DATA = ("clean", "split")
 ALL_CLASSES = "all classes"
+# the end of every study that has finals; the study does it itself
+COMPARE = "compare"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,19 +14,19 @@ from typing import Any
 from filelock import FileLock
 
 from experiments import launcher, runs
-from experiments.folders import find_experiment
 from experiments.narration import duration
-from experiments.start import find_start
-from experiments.study_key import content_of, step_key
-from experiments.study_plan import OF_DATA, TRAININGS, Node, spread_steps
+from experiments.study_plan import OF_DATA, TRAININGS, Node
+from experiments.study_reuse import ANEW, Reuse, Step
 from experiments.sweep_devices import auto_jobs, list_devices, start
 from pipeseg.errors import BadInput, StopRequested
 from pipeseg.run import Run
-from pipeseg.run_directory import RunDirectory, read_json
-from pipeseg.schema import Config, StudyConfig, TrainConfig
+from pipeseg.run_directory import RunDirectory
+from pipeseg.schema import StudyConfig
 
 POLL_SECONDS = 0.2
 TELL_SECONDS = 2.0
+# of run.json of a step: the study has paused it, not a person, and lets it go on
+HELD = "held"
 # a training of unknown duration counts as one of these, where its own kind has not ended yet
 LIKE = {"final": "baseline", "equal_budget": "final", "full_masks": "equal_budget"}
 
@@ -70,6 +70,9 @@ class StudyRunner:
         self.outcomes: dict[str, Outcome] = {}
         self.waiting = list(nodes)
         self.working: dict[str, _Work] = {}
+        self.reuse = Reuse(self.settings, self.nodes, self._hashing)
+        self._anew: Mapping[str, float] = run.directory.read_info().get(ANEW) or {}
+        self._held_since = 0.0
         self._devices = list_devices(os.environ)
         cores = os.cpu_count() or 1
         self.jobs = auto_jobs(self._devices, cores) if self.config.jobs == "auto" else self.config.jobs
@@ -99,10 +102,25 @@ class StudyRunner:
     def obey(self) -> None:
         """Answer what a person asked of the study; see `work`."""
         try:
-            self.run.obey(lambda: None)
+            self.run.obey(lambda: None, self._hold)
         except StopRequested:
             self._stop()
             raise
+
+    def _hold(self, paused: bool) -> None:
+        """Pause the steps that work, or let those go on that the study has paused."""
+        for work in self.working.values():
+            if not self._is_ours(work.run) or (paused and runs.run_status(work.run) == "paused"):
+                continue  # another study's, or a person has paused it before
+            if paused or work.run.read_info().get(HELD):
+                work.run.update(**{HELD: paused})
+                with contextlib.suppress(BadInput):  # it has just ended by itself
+                    runs.send(self.settings, work.run, "pause" if paused else "resume")
+        if paused:
+            self._held_since = time.monotonic()
+            return
+        for work in self.working.values():  # nobody worked meanwhile
+            work.began += time.monotonic() - self._held_since
 
     def _stop(self) -> None:
         ours = {name: work for name, work in self.working.items() if self._is_ours(work.run)}
@@ -132,7 +150,7 @@ class StudyRunner:
             self._say(name, work.run, now.status)
             seconds = time.monotonic() - work.began
             problem = None if now.status == "finished" else now.error or _ending(now)
-            if not problem and not self._is_whole(self.nodes[name], work.run):
+            if not problem and not self.reuse.is_whole(self.nodes[name], work.run):
                 problem = "what it made is gone or was changed meanwhile; resume the study to make it again"
             status = "failed" if problem and now.status == "finished" else now.status
             self._end(name, Outcome(status, work.run, problem, seconds=None if work.adopted else seconds))
@@ -152,6 +170,8 @@ class StudyRunner:
         self.outcomes[name] = outcome
         if outcome.problem:
             self.run.warn(f"{name}: {outcome.problem}")
+            run_id = outcome.run.run_id if outcome.run else None
+            self.run.emit("child", run_id=run_id, step=name, status=outcome.status, problem=outcome.problem)
 
     def _fill(self) -> bool:
         """Begin what can begin, in the order of the plan; return whether that may let others begin."""
@@ -179,52 +199,37 @@ class StudyRunner:
         Raises:
             BadInput: it cannot begin.
         """
-        experiment = find_experiment(self.settings, node.experiment)
-        overrides = node.overrides(self._found_out(node))
-        config, _ = launcher.check(self.settings, experiment, overrides)
-        teachers = [self._run_of(name).best_checkpoint for name in node.teachers]
-        if isinstance(config, TrainConfig) and (begun := find_start(self.settings, config)):
-            teachers.append(begun)
-        key = step_key(self.settings, experiment, config, teachers, self._hashing)
+        step = self.reuse.step(node, {name: self._run_of(name) for name in node.needs})
         with self._alone():
-            if self._take(node, key):
+            if self._take(step):
                 return
-            if "replace" in type(config).model_fields and self._may_replace(config):
+            overrides = step.overrides
+            if "replace" in type(step.config).model_fields and self.reuse.may_replace(step.config):
                 overrides = [*overrides, "replace=true"]
-            facts = {"study": self.run.directory.run_id, "study_key": key, "study_step": node.name}
+            facts = {"study": self.run.directory.run_id, "study_key": step.key, "study_step": node.name}
             name = f"{self.run.directory.run_id}: {node.name}"
-            child = launcher.prepare(self.settings, experiment, overrides, name, facts=facts)
+            child = launcher.prepare(self.settings, step.experiment, overrides, name, facts=facts)
             self._start(node, child)
 
-    def _found_out(self, node: Node) -> dict[str, Any]:
-        """Return the values that only runs which have ended can tell."""
-        more: dict[str, Any] = {}
-        if node.teachers:
-            ids = [self._run_of(name).run_id for name in node.teachers]
-            more["baseline_run"] = ids[0] if len(ids) == 1 else ids
-        if node.start:
-            more["start_from"] = self._run_of(node.start).run_id
-        if node.budget:
-            summaries = [read_json(self._run_of(name).results / "summary.json") for name in node.budget]
-            epochs = [int(self._config_of(name).get("epochs", 0)) for name in node.budget]
-            more |= spread_steps(sum(int(summary.get("total_steps", 0)) for summary in summaries), sum(epochs))
-        return more
-
-    def _take(self, node: Node, key: str) -> bool:
+    def _take(self, step: Step) -> bool:
         """Use a run of this key: a finished one, one that works, or one that broke off; return whether there is one."""
-        found = runs.runs_by_study_key(self.settings).get(key, [])
+        node, found = step.node, self.reuse.candidates(step, self._anew)
         if not self.config.reuse:
             found = [run for run in found if self._is_ours(run)]
-        for run in found:
-            if runs.run_status(run) == "finished" and self._is_whole(node, run):
-                self._say(node.name, run, "finished", reused=True)
-                self.run.message(f"{node.name}: already done by {run.run_id}")
-                self._end(node.name, Outcome("finished", run, reused=True))
-                return True
+        if run := self.reuse.finished(node, found):
+            self._say(node.name, run, "finished", reused=True)
+            self.run.message(f"{node.name}: already done by {run.run_id}")
+            self._end(node.name, Outcome("finished", run, reused=True))
+            return True
         for run in found:
             if runs.view(run).is_active:
                 if not self._is_alive(run.read_info().get("study")):
                     run.update(study=self.run.directory.run_id)
+                if self._is_ours(run) and run.read_info().get(HELD):
+                    # the session that paused it has not lived to let it go on
+                    run.update(**{HELD: False})
+                    with contextlib.suppress(BadInput):  # it has just ended by itself
+                        runs.send(self.settings, run, "resume")
                 self.working[node.name] = _Work(run, time.monotonic(), adopted=True)
                 self._say(node.name, run, "running")
                 self.run.message(f"{node.name}: works already, as {run.run_id}")
@@ -238,7 +243,7 @@ class StudyRunner:
             except BadInput as error:
                 self.run.warn(f"{node.name}: {error}; begins anew")
                 continue
-            run.update(study=self.run.directory.run_id)
+            run.update(study=self.run.directory.run_id, **{HELD: False})
             self.run.message(f"{node.name}: goes on, {run.run_id} was {now.status}")
             self._start(node, run)
             return True
@@ -251,25 +256,6 @@ class StudyRunner:
 
     def _others(self, name: str) -> list[RunDirectory]:
         return [work.run for other, work in self.working.items() if other != name]
-
-    def _is_whole(self, node: Node, run: RunDirectory) -> bool:
-        """Tell whether what a finished run made is still there, unchanged."""
-        if node.stage in TRAININGS:
-            return run.best_checkpoint.is_file() and (run.results / "summary.json").is_file()
-        outputs = run.read_info().get("outputs")
-        return bool(outputs) and all(self._content(name) == content for name, content in outputs.items())
-
-    def _may_replace(self, config: Config) -> bool:
-        """Tell whether what a step would overwrite was made by a run and is as it was: no work of a person."""
-        from experiments.preflight import written_datasets
-
-        existing = {name: content for name in written_datasets(config) if (content := self._content(name))}
-        made = [view.info.get("outputs") or {} for view in runs.list_runs(self.settings)]
-        return all(any(each.get(name) == content for each in made) for name, content in existing.items())
-
-    def _content(self, name: str) -> str | None:
-        folder = self.settings.datasets_dir / name
-        return content_of(folder, self._hashing) if (folder / "dataset.json").is_file() else None
 
     def _hashing(self, done: int, total: int) -> None:
         self.run.progress(len(self.outcomes), len(self.nodes), phase=f"reading datasets, file {done} of {total}")
@@ -286,11 +272,6 @@ class StudyRunner:
         run = self.outcomes[name].run
         assert run is not None, name
         return run
-
-    def _config_of(self, name: str) -> Mapping[str, Any]:
-        from pipeseg.config import read_yaml
-
-        return read_yaml(self._run_of(name).config_file)
 
     def _say(self, name: str, run: RunDirectory, status: str, **facts: Any) -> None:
         self.run.emit("child", run_id=run.run_id, step=name, status=status, **facts)

@@ -84,11 +84,12 @@ class Run:
             self._last_progress = now
             self.emit("progress", step=step, total=total, **fields)
 
-    def obey(self, save: Callable[[], None]) -> None:
+    def obey(self, save: Callable[[], None], hold: Callable[[bool], None] = lambda paused: None) -> None:
         """Answer what a person asked since the last call; call it once a step, no news costs microseconds.
 
         Args:
             save: writes a checkpoint; called for `checkpoint`, and before a pause or a stop.
+            hold: told True when a pause begins and False when the work goes on; what has runs of its own holds them.
 
         Raises:
             StopRequested: after saving.
@@ -103,9 +104,11 @@ class Run:
                     case "pause" if not paused:
                         paused = True
                         save()
+                        hold(True)
                         self.status("paused")
                     case "resume" if paused:
                         paused = False
+                        hold(False)
                         self.status("running")
                     case "checkpoint":
                         save()

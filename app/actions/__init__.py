@@ -6,9 +6,10 @@ from app.actions.everywhere import EVERYWHERE
 from app.actions.experiment import EXPERIMENT
 from app.actions.places import PLACES
 from app.actions.run import RUN
+from app.actions.study import STUDY
 
-PANES = ("experiments", "overview", "config", "live", "runs", "compare", "data")
-ACTIONS = (*PLACES, *EXPERIMENT, *DATA, *RUN, *EVERYWHERE)
+PANES = ("experiments", "overview", "config", "live", "runs", "compare", "data", "study", "health")
+ACTIONS = (*PLACES, *EXPERIMENT, *DATA, *STUDY, *RUN, *EVERYWHERE)
 
 
 def footer_actions(pane: str) -> list[Action]:

@@ -30,4 +30,14 @@ DATA = (
         f"{CLI} verify NAME",
         ("data",),
     ),
+    Action(
+        "next_masks",
+        ("m",),
+        "Next masks",
+        "Rank the pictures without a hand mask by what one would teach, and export the first to draw in VIA",
+        "Data",
+        f"{CLI} next-masks NAME",
+        ("data",),
+        only=True,
+    ),
 )

@@ -13,7 +13,15 @@ EVERYWHERE = (
         ("experiments", "overview", "runs", "live"),
         only=True,
     ),
-    Action("refresh", ("r",), "Refresh", "Read everything again", "Everywhere", "", ("runs", "compare", "data")),
+    Action(
+        "refresh",
+        ("r",),
+        "Refresh",
+        "Read everything again; in Health, check again",
+        "Everywhere",
+        "",
+        ("runs", "compare", "data", "study", "health"),
+    ),
     Action(
         "copy",
         ("y",),

@@ -10,7 +10,7 @@ EXPERIMENT = (
         "Start a run of the selected experiment",
         "Experiment",
         f"{CLI} launch EXPERIMENT",
-        ("experiments", "overview", "config"),
+        ("experiments", "overview", "config", "study"),
         everywhere=True,
     ),
     Action(

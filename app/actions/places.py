@@ -12,4 +12,13 @@ PLACES = (
     Action("show('runs')", ("5",), "Runs", "Every run, newest first", "Go to", f"{CLI} runs"),
     Action("show('compare')", ("6",), "Compare", "Baseline against final, class by class", "Go to", f"{CLI} compare"),
     Action("show('data')", ("7",), "Data", "Datasets: counts, splits, health, pictures", "Go to", f"{CLI} datasets"),
+    Action("show('study')", ("8",), "Study", "The graph of a study, step by step", "Go to", f"{CLI} study show"),
+    Action(
+        "show('health')",
+        ("9",),
+        "Health",
+        "Whether this machine can train: packages, GPU, tracking, disk, settings",
+        "Go to",
+        "python scripts/tools/health_check.py",
+    ),
 )

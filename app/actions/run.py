@@ -12,7 +12,7 @@ RUN = (
         "Pause the run, or let it go on; also one that was stopped, failed or killed",
         "Run",
         f"{CLI} pause|resume RUN",
-        RUN_PANES,
+        (*RUN_PANES, "study"),
     ),
     Action("checkpoint", ("c",), "Checkpoint", "Save a checkpoint now", "Run", f"{CLI} checkpoint RUN", RUN_PANES),
     Action(
@@ -22,7 +22,7 @@ RUN = (
         "Stop the run after a checkpoint; in Data, the audit or verification",
         "Run",
         f"{CLI} stop RUN",
-        (*RUN_PANES, "data"),
+        (*RUN_PANES, "data", "study"),
         asks=True,
     ),
     Action(

@@ -32,6 +32,8 @@ _FOCUS = {
     "runs": "#runs",
     "compare": "#compare-grid",
     "data": "#data-grid",
+    "study": "#study-graph",
+    "health": "#health",
     "overview": "#overview",
 }
 
@@ -159,6 +161,9 @@ class Frame(App[None]):
                 target = _FOCUS.get(pane)
                 self.set_focus(self.part(target) if target else None if narrow else self.part(ExperimentList))
         self.draw_frame()
+
+    def action_refresh(self) -> None:
+        """Each layer reads again what its own panes show."""
 
     def action_filter(self) -> None:
         """Each layer filters what its own panes show, and hands on for the others."""

@@ -1,17 +1,30 @@
 """The datasets: read while they are looked at or worked on, audited and verified by processes of their own."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual import on, work
+from textual.message import Message
 
 from app import messages
+from app.language import N_, _
 from app.layers.comparing import Comparing
 
 if TYPE_CHECKING:
     from experiments.dataset_jobs import Job
     from experiments.datasets import DatasetView
+    from experiments.next_lists import NextWish
 
 LOOK_SECONDS = 1.0
+
+
+@dataclass
+class NextWished(Message):
+    """What is asked for where a person says nothing was found out."""
+
+    dataset: str
+    wish: "NextWish"
 
 
 class Inspecting(Comparing):
@@ -58,11 +71,11 @@ class Inspecting(Comparing):
                 self._tell_end(job)
 
     def _jobs(self) -> "list[Job]":
-        return [job for view in self.datasets or [] for job in (view.audit, view.verification) if job]
+        return [job for view in self.datasets or [] for job in view.jobs]
 
     def _tell_end(self, job: "Job") -> None:
         done = job.status == "finished" and job.code == 0
-        text = f"{job.dataset}: {job.kind} {job.status}"
+        text = f"{job.dataset}: {_TITLES[job.kind]} {job.status}"
         if not done and job.line:
             text += f": {job.line}"
         self.notify(text, severity="information" if done else "warning", markup=False)
@@ -99,16 +112,43 @@ class Inspecting(Comparing):
     def action_verify(self) -> None:
         self._start("verify")
 
+    def action_next_masks(self) -> None:
+        if not (view := self._meant(_("draw masks of"))):
+            return
+        if view.source in {each.name for each in self.datasets or []} and view.depth:
+            text = _("{name} was made from {source}: select that one").format(name=view.name, source=view.source)
+            self.notify(text, severity="warning", markup=False)
+            return
+        self._find_wish(view)
+
+    @work(thread=True, exclusive=True, group="wish", exit_on_error=False)
+    def _find_wish(self, view: "DatasetView") -> None:
+        from experiments.next_lists import default_wish
+
+        self.post_message(NextWished(view.name, default_wish(self.settings, view)))
+
+    @on(NextWished)
+    def next_wished(self, message: NextWished) -> None:
+        from app.screens.next_masks import NextMasks
+
+        def answer(options: list[str] | None) -> None:
+            if options is not None:
+                self.notify(_("{name}: next masks starting …").format(name=message.dataset), timeout=2, markup=False)
+                self._start_job(message.dataset, "next", options)
+
+        if len(self.screen_stack) == 1:
+            self.push_screen(NextMasks(message.dataset, message.wish), answer)
+
     def _start(self, kind: str) -> None:
         if view := self._meant(kind):
             self.notify(f"{view.name}: {kind} starting …", timeout=2)
             self._start_job(view.name, kind)
 
     @work(thread=True, group="job", exit_on_error=False)
-    def _start_job(self, name: str, kind: str) -> None:
+    def _start_job(self, name: str, kind: str, options: Sequence[str] = ()) -> None:
         from experiments.dataset_jobs import start_job
 
-        self.post_message(messages.JobStarted(start_job(self.settings, name, kind)))
+        self.post_message(messages.JobStarted(start_job(self.settings, name, kind, options)))
 
     @on(messages.JobStarted)
     def job_started(self) -> None:
@@ -119,7 +159,7 @@ class Inspecting(Comparing):
             super().action_stop()
             return
         view = self._meant("stop")
-        jobs = [job for job in (view.audit, view.verification) if job and job.is_active] if view else []
+        jobs = [job for job in view.jobs if job.is_active] if view else []
         if not jobs:
             if view:
                 self.notify(f"{view.name}: nothing is running", severity="warning", markup=False)
@@ -154,4 +194,5 @@ class Inspecting(Comparing):
         return None
 
 
-_WORDS = {"audit": "audit", "verify": "verification"}
+_WORDS = {"audit": N_("audit"), "verify": N_("verification"), "next": N_("list of next masks")}
+_TITLES = {"audit": "audit", "verify": "verify", "next": "next masks"}

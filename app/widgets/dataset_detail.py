@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from app.language import _, ngettext
 from app.text import ago, bar, escape
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ MOST_PROBLEMS = 5
 _PARTS = ("train", "val", "test", "hybrid")
 _COUNT = re.compile(r"(\d+) of (\d+)")
 _FINDING_STYLES = {"suspect": "$warning", "conflict": "$warning", "unreadable": "$error", "duplicate": "$secondary"}
+_JOB_TITLES = {"next": "next masks"}
+MOST_NEXT = 5
 _GLYPHS = {"suspect": "!", "conflict": "≠", "unreadable": "✗", "duplicate": "="}
 
 
@@ -41,7 +44,7 @@ def detail(view: "DatasetView", datasets: "Sequence[DatasetView]", width: int) -
     if view.splits:
         counts = (f"{escape(part)} {count}" for part, count in view.splits.items())
         parts.append(f"{_word('splits')}{_joined(counts)}")
-    parts += [_verification(view.verification), _audit(view)]
+    parts += [_verification(view.verification), _audit(view), _next_masks(view)]
     if view.problems:
         parts.append(_import_problems(view.problems))
     if view.parameters:
@@ -55,7 +58,7 @@ def _jobs_to_tell(view: "DatasetView") -> "list[Job]":
     """The jobs that run, or that could not do their work and nothing newer has replaced."""
     audit, verification = view.audit, view.verification
     told = [audit] if audit and (audit.is_active or audit.is_newer_than(view.report)) else []
-    return told + ([verification] if verification else [])
+    return told + [job for job in (verification, view.next_masks) if job]
 
 
 def class_table(view: "DatasetView", derived: "Sequence[DatasetView]", width: int) -> str:
@@ -75,7 +78,7 @@ def class_table(view: "DatasetView", derived: "Sequence[DatasetView]", width: in
         count = view.class_counts.get(key)
         row = [f"[b]{escape(_cut(name, name_width))}[/b]", _number(count, 8)]
         if bar_width:
-            done, _ = bar((count or 0) / most, bar_width)
+            done, _rest = bar((count or 0) / most, bar_width)
             row.append(f"[$primary]{done}[/]{' ' * (bar_width - len(done))}")
         row += [_number(view.box_counts.get(key), widths["boxes"])] if view.box_counts else []
         row += [_number(view.hand_counts.get(key), widths["hand"])] if view.hand_counts else []
@@ -95,18 +98,19 @@ def _column(view: "DatasetView") -> str | None:
 
 def _working(job: "Job") -> str:
     """Return the line of a job that runs, or that could not do its work."""
+    title = _JOB_TITLES.get(job.kind, job.kind)
     if job.is_active:
         line = job.line or "starting …"
         found = _COUNT.search(line)
         done, rest = bar(int(found[1]) / max(1, int(found[2])), 24) if found else ("", "")
         asked = " [$warning]asked to stop[/]" if job.asked else ""
         drawn = f"[$primary]{done}[/][$foreground 22%]{rest}[/] " if found else ""
-        return f"[$primary]● {job.kind}[/]  {drawn}{escape(line)}[$foreground 50%], began {ago(job.started)}[/]{asked}"
+        return f"[$primary]● {title}[/]  {drawn}{escape(line)}[$foreground 50%], began {ago(job.started)}[/]{asked}"
     if job.status in ("failed", "lost"):
         why = job.line if job.status == "failed" else "its process is gone; " + (job.line or "it said nothing")
-        return f"[$error]✗ {job.kind} {job.status}[/]  {escape(why)} [$foreground 50%]{escape(job.log)}[/]"
+        return f"[$error]✗ {title} {job.status}[/]  {escape(why)} [$foreground 50%]{escape(job.log)}[/]"
     if job.status == "stopped":
-        return f"[$warning]■ {job.kind} stopped[/]  [$foreground 50%]{ago(job.ended)}[/]"
+        return f"[$warning]■ {title} stopped[/]  [$foreground 50%]{ago(job.ended)}[/]"
     return ""
 
 
@@ -126,6 +130,32 @@ def _audit(view: "DatasetView") -> str:
         return f"{_word('audit')}none yet: [b $primary]a[/] starts one"
     stale = " [$warning]stale: the dataset was changed since; [b]a[/b] audits again[/]" if report.stale else ""
     return f"{_word('audit')}{ago(report.written)}{stale}  {_summary(report)}"
+
+
+def _next_masks(view: "DatasetView") -> str:
+    """Return what is to be drawn next, and how."""
+    from experiments.next_lists import read_next
+
+    job = view.next_masks
+    if job is None or job.status != "finished":
+        return ""
+    found = read_next(job)
+    if found is None:
+        return f"{_word(_('next'))}[$warning]{_('the folder is gone')}[/] [$foreground 55%]{escape(job.out or '')}[/]"
+    names = ", ".join(escape(name) for name, _classes in found.pictures[:MOST_NEXT])
+    more = len(found.pictures) - MOST_NEXT
+    rest = " " + ngettext("and {count} more", "and {count} more", more).format(count=more) if more > 0 else ""
+    how = _("open it in VIA 2 (via.html beside it), correct, set `drawn` to yes, save; then")
+    back = f"python scripts/tools/import_dataset.py {found.project} --labels-of {view.name}"
+    return "\n".join(
+        [
+            f"{_word(_('next'))}[b]{len(found.pictures)}[/b] {_('masks to draw')}: {names}{rest}"
+            f" [$foreground 55%]{ago(job.ended)}[/]",
+            f"{_word('')}[$primary]{escape(found.project)}[/]",
+            f"{_word('')}[$foreground 60%]{how}[/]",
+            f"{_word('')}[$foreground 60%]{escape(back)}[/]",
+        ]
+    )
 
 
 def _findings(report: "Report") -> str:

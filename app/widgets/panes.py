@@ -5,9 +5,11 @@ from textual.widget import Widget
 from app.widgets.compare_pane import ComparePane
 from app.widgets.config_pane import ConfigPane
 from app.widgets.data_pane import DataPane
+from app.widgets.health_pane import HealthPane
 from app.widgets.live import Live
 from app.widgets.overview import Overview
 from app.widgets.runs_pane import RunsPane
+from app.widgets.study_pane import StudyPane
 
 
 def make_panes() -> list[Widget]:
@@ -18,4 +20,6 @@ def make_panes() -> list[Widget]:
         RunsPane(id="runs"),
         ComparePane(id="compare"),
         DataPane(id="data"),
+        StudyPane(id="study"),
+        HealthPane(id="health"),
     ]

@@ -75,7 +75,9 @@ def next_masks(
 ) -> None:
     """Rank the pictures without hand masks by what a mask would teach, and export the first to draw in VIA."""
     options = [part for key in defect_class or () for part in ("--class", key)]
-    options += [*(("--run", run) if run else ()), "--count", str(count), *(("--out", str(out)) if out else ())]
+    # absolute, so that it is found from elsewhere
+    target = (out.expanduser() if out else Path(f"{name}_next")).absolute()
+    options += [*(("--run", run) if run else ()), "--count", str(count), "--out", str(target)]
     options += [flag for flag, on in (("--force", force), ("--json", as_json)) if on]
     raise typer.Exit(_run(name, "next", options))
 
@@ -113,6 +115,7 @@ def dataset_record(view: "DatasetView") -> dict[str, Any]:
         else None,
         "audit": job_record(view.audit),
         "verification": job_record(view.verification),
+        "next_masks": job_record(view.next_masks) and {**job_record(view.next_masks), "list": next_record(view)},
     }
 
 
@@ -120,6 +123,14 @@ def job_record(job: "Job | None") -> dict[str, Any] | None:
     if job is None:
         return None
     return {key: getattr(job, key) for key in ("status", "started", "ended", "code", "line", "log")}
+
+
+def next_record(view: "DatasetView") -> dict[str, Any] | None:
+    """Return what is to be drawn next: folder, VIA project, pictures; None while there is no list."""
+    from experiments.next_lists import read_next
+
+    found = read_next(view.next_masks)
+    return found and {"folder": found.folder, "project": found.project, "pictures": found.pictures}
 
 
 def _show(view: "DatasetView") -> None:
@@ -143,7 +154,11 @@ def _show(view: "DatasetView") -> None:
     if view.report:
         counts = (f"{view.report.count(kind)} {words}" for kind, words in FINDING_WORDS.items())
         rows.append(("audit", f"{when(view.report.written)}: {', '.join(counts)}; {view.report.page}"))
-    for word, job in (("audit job", view.audit), ("verification", view.verification)):
+    for word, job in (
+        ("audit job", view.audit),
+        ("verification", view.verification),
+        ("next masks", view.next_masks),
+    ):
         if job:
             told = f"{job.status} with code {job.code}" if job.code else job.status
             rows.append((word, ": ".join(part for part in (f"{told}, {when(job.started)}", job.line) if part)))

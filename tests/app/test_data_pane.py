@@ -15,6 +15,7 @@ from textual.widgets import Input, OptionList
 
 from app.action import key_table
 from app.picture_actions import KEY_BAR, PICTURE_ACTIONS
+from app.screens.next_masks import NextMasks
 from app.screens.pictures import PictureScreen
 from app.widgets.grid import Grid
 from app.widgets.picture_view import PictureView
@@ -207,6 +208,70 @@ async def test_verify_runs_the_real_script(pipes: Path, workshop: Settings) -> N
         await pilot.press("v")
         await until(pilot, lambda: "✗ verify failed" in text_of(pilot.app, "#data-detail"), seconds=60)
         assert last_job(workshop, "choose", "verify").line in text_of(pilot.app, "#data-detail").replace("\n", " ")
+
+
+NEXT = """
+import pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+print("looking at: 3 of 12, about 9 s left", file=sys.stderr, flush=True)
+go, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
+try:
+    while not go.exists():
+        time.sleep(0.02)
+except KeyboardInterrupt:
+    sys.exit(130)
+out.mkdir()
+(out / "next_masks.csv").write_text("rank,file,classes\\n" + "".join(f"{i},p{i}.png,crack\\n" for i in range(1, 8)))
+"""
+
+
+async def ask_next(pilot: Pilot, folder: Path) -> None:
+    """Ask for the next masks by keys."""
+    await pilot.press("m")
+    await until(pilot, lambda: isinstance(pilot.app.screen, NextMasks) and pilot.app.focused)
+    assert pilot.app.screen.query_one("#next-count", Input).value == "50"
+    await pilot.press("down", "down", "ctrl+u", "x", "enter")
+    await until(pilot, lambda: "'x' is no number of pictures" in screen_text(pilot.app))
+    await pilot.press("ctrl+u", "7", "down", "ctrl+u", *str(folder), "enter")
+    await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_next_masks_are_asked_for_stopped_and_shown(
+    pipes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    program, go, out = tmp_path / "next.py", tmp_path / "go", tmp_path / "draw"
+    program.write_text(NEXT)
+    line = [sys.executable, str(program), str(go)]
+    monkeypatch.setattr(dataset_jobs, "command", lambda settings, name, kind, options=(): [*line, *options])
+    async with opened(size) as pilot:
+        await select(pilot, "pipes")
+        await ask_next(pilot, out)
+        await until(pilot, lambda: "● next masks" in text_of(pilot.app, "#data-detail"))
+        await until(pilot, lambda: "3 of 12, about 9 s left" in text_of(pilot.app, "#data-detail"))
+        await pilot.press("s")
+        await until(pilot, lambda: len(pilot.app.screen_stack) == 2)
+        assert "Stop the list of next masks of pipes?" in pilot.app.screen.question
+        await pilot.press("y")
+        await until(pilot, lambda: "■ next masks stopped" in text_of(pilot.app, "#data-detail"))
+        go.touch()
+        await ask_next(pilot, out)
+        await until(pilot, lambda: "7 masks to draw: p1.png, p2.png" in text_of(pilot.app, "#data-detail"))
+        detail = text_of(pilot.app, "#data-detail")
+        assert "and 2 more" in detail and str(out / "via_project.json") in detail and "VIA 2" in detail
+        assert any("next masks finished" in str(note.message) for note in pilot.app._notifications)
+
+
+async def test_without_a_network_the_real_script_says_what_to_train(pipes: Path, tmp_path: Path) -> None:
+    async with opened() as pilot:
+        await select(pilot, "pipes_deposition_EVAL")
+        await pilot.press("m")
+        told = "was made from pipes: select that one"
+        await until(pilot, lambda: any(told in str(note.message) for note in pilot.app._notifications))
+        await select(pilot, "pipes")
+        await ask_next(pilot, tmp_path / "draw")
+        await until(pilot, lambda: "✗ next masks failed" in text_of(pilot.app, "#data-detail"), seconds=60)
+        assert "no finished baseline or final of pipes to ask" in text_of(pilot.app, "#data-detail").replace("\n", " ")
 
 
 # -- the viewer ------------------------------------------------------------------------------------------------------
