@@ -8,6 +8,7 @@ from textual.widgets import Static
 
 from app.text import ago, bar, duration, escape, quantity, score, status_text
 from app.widgets.chart import Chart, Curve
+from app.widgets.log_filter import LogFilterInput
 from app.widgets.run_log import RunLog
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Live(Vertical):
             yield Chart("loss", [Curve("train/loss", "train"), Curve("val/loss", "val")], id="chart-loss")
             yield Chart("IoU", [Curve("val/iou", "val")], best_of="val/iou", ceiling=1.0, id="chart-iou")
         yield RunLog(id="live-log")
+        yield LogFilterInput(id="live-filter")
 
     def on_mount(self) -> None:
         self.clear("No run yet: [b $primary]l[/] starts the selected experiment.")
@@ -47,7 +49,7 @@ class Live(Vertical):
         self.run, self.phase = None, ""
         for chart in self.query(Chart):
             chart.clear()
-        self.query_one(RunLog).clear()
+        self.query_one(RunLog).show(None)
         self.query_one("#live-head", Static).update(hint)
         self.query_one("#live-progress", Static).update("")
         self._note("")
@@ -60,8 +62,6 @@ class Live(Vertical):
             self.phase = advance.child[1]
         for chart in self.query(Chart):
             chart.extend(advance.points)
-        if advance.lines or advance.pending != self.query_one(RunLog).pending:
-            self.query_one(RunLog).extend(advance.lines, advance.pending)
         if advance.note:
             kind, text = advance.note
             style, glyph = _NOTE[kind]
