@@ -29,8 +29,8 @@ class Verdict:
     """One thing that is wrong.
 
     Attributes:
-        kind: a word for programs: `nan`, `divergence`, `plateau`, `no-iou`, `overfitting`, `loader`, `memory`, `stalled`,
-            `lost`, `failed`, `disk`.
+        kind: a word for programs: `nan`, `divergence`, `plateau`, `no-iou`, `overfitting`, `loader`, `memory`,
+            `stalled`, `lost`, `failed`, `disk`.
         severity: one of `SEVERITIES`: it is broken, it goes wrong, it could go better.
         sentence: what is wrong, with the figures.
         what_to_do: one sentence.
@@ -73,7 +73,8 @@ def _divergence(facts: RunFacts) -> Iterator[Verdict]:
     """train/loss is far over its minimum, and rising.
 
     Rule: over medians of 9 points, so that single steps do not count: the loss has come up from its minimum by at
-    least half of what it had come down, and by at least the minimum itself; and the last 9 points lie over the 9 before.
+    least half of what it had come down, and by at least the minimum itself; and the last 9 points lie over the 9
+    before.
     """
     values = [value for _, value in facts.points("train/loss")]
     if len(values) < 3 * WINDOW or not _works(facts):
@@ -107,13 +108,13 @@ def _no_iou(facts: RunFacts) -> Iterator[Verdict]:
 def _plateau(facts: RunFacts) -> Iterator[Verdict]:
     """val/iou no longer rises, while much of the run is still to come.
 
-    Rule: the last 40 % of the steps hold at least 10 validations, with at least 5 before; over medians of 3, so that one
-    lucky validation does not count, the best among them is less than 0.005 over the best before; the median of their
-    last third is less than 0.005 over that of their first, with the standard error of the two taken off for noise; and
-    more than a tenth of the run is left.
+    Rule: the last 40 % of the steps hold at least 10 validations, with at least 5 before; over medians of 3, so that
+    one lucky validation does not count, the best among them is less than 0.005 over the best before; the median of
+    their last third is less than 0.005 over that of their first even with the standard error of the two added, so
+    that noise hides no rise; and more than a tenth of the run is left.
     """
     points = facts.points("val/iou")
-    if not facts.status == "running" or not 0 < facts.done < 0.9 or len(points) < 15:
+    if facts.status != "running" or not 0 < facts.done < 0.9 or len(points) < 15:
         return
     last = points[-1][0]
     cut = last - 0.4 * last
@@ -146,7 +147,7 @@ def _overfitting(facts: RunFacts) -> Iterator[Verdict]:
 
     Rule: over medians of 3, the minimum of val/loss lies at least 5 validations and 30 % of the steps back; val/loss is
     now over it by 10 % and by three times its usual change between two validations; train/loss, the median of 9
-    points, is at least 5 % lower than it was then; and val/iou has not risen by 0.005 since.
+    points, is at least 5 % lower than it was then; and the trend of val/iou since then is no rise, as for a plateau.
     """
     val, train = _medians_of_3(facts.points("val/loss")), facts.points("train/loss")
     if len(val) < 10 or len(train) < 2 * WINDOW or not _works(facts):
@@ -163,10 +164,8 @@ def _overfitting(facts: RunFacts) -> Iterator[Verdict]:
     lately = [value for _, value in train[-WINDOW:]]
     if len(then) < 3 or median(then) - median(lately) < 0.05 * abs(median(then)):
         return
-    iou = _medians_of_3(facts.points("val/iou"))
-    best_then = max((value for step, value in iou if step <= low_step), default=None)
-    best_since = max((value for step, value in iou if step > low_step), default=None)
-    if best_then is not None and best_since is not None and best_since - best_then >= IOU_GAIN:
+    iou = [value for step, value in facts.points("val/iou") if step > low_step]
+    if len(iou) > 2 and _trend(iou) >= IOU_GAIN:
         return
     yield Verdict(
         "overfitting",
@@ -200,7 +199,8 @@ def _memory(facts: RunFacts) -> Iterator[Verdict]:
     told = any(_is_memory(line) for line in (facts.error or "", *facts.traceback(), *facts.log[-20:]))
     if facts.status == "failed" and (told or facts.killed_by == "SIGKILL"):
         if told:
-            sentence, mend = "memory ran out", "lower batch_size or image_size, or set batch_size: auto; p lets it go on"
+            sentence = "memory ran out"
+            mend = "lower batch_size or image_size, or set batch_size: auto, and launch it again"
         else:
             sentence = "killed by SIGKILL, as the system does when the machine's memory runs out"
             mend = "lower num_workers or batch_size, end what else holds memory, then p lets it go on"

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ class RunFacts:
     def traceback(self, most: int = 40) -> tuple[str, ...]:
         """Return the last traceback of the log, its last `most` lines."""
         starts = [*entry_starts(self.log), len(self.log)]
-        for begin, end in reversed(list(zip(starts, starts[1:], strict=False))):
+        for begin, end in reversed(list(pairwise(starts))):
             if "Traceback (most recent call last)" in self.log[begin]:
                 return tuple(line for line in self.log[begin:end] if line)[-most:]
         return ()

@@ -1,4 +1,4 @@
-"""How the watched run does: what is wrong with it, and what it takes of the machine. Asked in threads, shown in Live."""
+"""How the watched run does: what is wrong with it, and what it takes of the machine; asked in threads."""
 
 import asyncio
 from dataclasses import dataclass

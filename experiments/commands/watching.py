@@ -14,7 +14,7 @@ GIB = 1 << 30
 
 
 def diagnose(run: RunText = "latest", as_json: Json = False) -> None:
-    """Say what is wrong with a run and what to do: NaN, divergence, plateau, overfitting, slow loading, memory, disk."""
+    """Say what is wrong with a run and what to do: NaN, divergence, overfitting, slow loading, memory, disk …"""
     from experiments.diagnosing import Diagnoser
     from experiments.diagnosis import GLYPHS
     from experiments.runs import find_run

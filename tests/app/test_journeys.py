@@ -301,7 +301,7 @@ async def test_an_error_in_a_handler_is_told_and_logged(workshop: Settings, monk
     async with app.run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, lambda: app.furnished and app.runs is not None)
         monkeypatch.setattr(Dashboard, "action_follow", lambda self: 1 / 0)
-        await pilot.press("f")
+        await pilot.press("4", "f")
         await until(pilot, lambda: "ZeroDivisionError" in screen_text(app))
         await pilot.press("5")
         await until(pilot, lambda: app.pane == "runs")

@@ -17,7 +17,7 @@ def facts(**changes: object) -> RunFacts:
 
 
 def curves(seed: int, *, speed: float = 15.0, noise: float = 0.02, floor: float = 0.2) -> dict[str, Points]:
-    """A healthy training: losses fall and level out, val/iou rises with them; `speed` is its time constant in epochs."""
+    """A healthy training: losses fall and level out, val/iou rises; `speed` is its time constant in epochs."""
     source = random.Random(seed)
 
     def noisy(value: float, scale: float = 1.0) -> float:
