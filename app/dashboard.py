@@ -13,13 +13,16 @@ from textual.screen import Screen
 from app.action import bindings
 from app.actions import ACTIONS
 from app.layers.checking import Checking
+from app.layers.diagnosing import Diagnosing
+from app.layers.ending import Ending
 from app.layers.inspecting import Inspecting
+from app.layers.reading_log import ReadingLog
 from app.layers.studying import Studying
 
 _BY_NAME = {action.name: action for action in ACTIONS}
 
 
-class Dashboard(Studying, Checking, Inspecting):
+class Dashboard(ReadingLog, Diagnosing, Ending, Studying, Checking, Inspecting):
     """Every layer together; one that no other stands on is a base of its own.
 
     Args:

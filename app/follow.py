@@ -1,10 +1,8 @@
-"""Following a run from its files: what is new in journal and log since the last look. No Textual in here.
+"""Following a run from its journal: what is new since the last look. No Textual in here.
 
 The same reader serves a run that works and one that ended long ago: history comes in bounded chunks, then the tail.
 """
 
-import codecs
-import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +12,8 @@ from pipeseg.events import Event, LineReader
 from pipeseg.run_directory import RunDirectory
 
 JOURNAL_CHUNK = 1 << 18
-LOG_TAIL = 1 << 19
 # a long history is handed over in pieces of about this long, so that curves appear at once and keys are answered
 SLICE_SECONDS = 0.08
-
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 @dataclass(slots=True)
@@ -29,57 +23,15 @@ class Advance:
     Attributes:
         points: new piece of the curve by metric.
         child: the run within a study whose points these are, with the step of the study; a new child starts new curves.
-        lines: finished lines of the log; `pending` is the unfinished last one.
         note: last message, warning or error, with its kind.
         behind: whether more is waiting in the files.
     """
 
     points: dict[str, Series] = field(default_factory=dict)
     child: tuple[str, str] | None = None
-    lines: list[str] = field(default_factory=list)
-    pending: str = ""
     note: tuple[str, str] | None = None
     behind: bool = False
     changed: bool = False
-
-
-class LogReader:
-    """Reads what was appended to a log: escapes stripped, `\\r` folded, a progress bar only as it stands now."""
-
-    def __init__(self, path: Path, tail: int = LOG_TAIL) -> None:
-        self.path, self.tail = path, tail
-        self.offset: int | None = None
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._rest = ""
-
-    def poll(self, limit: int = LOG_TAIL) -> tuple[list[str], str, bool]:
-        """Return new finished lines, the unfinished line, and whether anything was read."""
-        try:
-            with open(self.path, "rb") as file:
-                size = file.seek(0, 2)
-                cut = self.offset is None and size > self.tail
-                if self.offset is None or size < self.offset:
-                    self.offset, self._rest = max(0, size - self.tail), ""
-                if size == self.offset:
-                    return [], fold(self._rest), False
-                file.seek(self.offset)
-                data = file.read(limit)
-        except FileNotFoundError:
-            return [], "", False
-        self.offset += len(data)
-        *lines, rest = (self._rest + self._decoder.decode(data)).split("\n")
-        if cut and lines:
-            lines[0] = f"… the first {self.offset - len(data):,} bytes are left out; they are in {self.path}"
-        # of a bar that redraws itself only the newest state is worth keeping
-        self._rest = rest if len(rest) < 4096 else rest[rest.rfind("\r", 0, -1) + 1 :]
-        return [fold(line) for line in lines], fold(self._rest), True
-
-
-def fold(line: str) -> str:
-    """Return a line as a terminal would show it in the end: after its last carriage return, without escapes."""
-    parts = [part for part in line.split("\r") if part.strip()]
-    text = _CONTROL.sub("", _ESCAPE.sub("", parts[-1] if parts else ""))
-    return text.expandtabs().rstrip()
 
 
 class Follower:
@@ -88,7 +40,6 @@ class Follower:
     def __init__(self, path: Path) -> None:
         self.directory = RunDirectory(path)
         self._journal = LineReader(self.directory.events_file)
-        self._log = LogReader(self.directory.log_file)
         self._child: LineReader | None = None
 
     def poll(self) -> Advance:
@@ -98,8 +49,6 @@ class Follower:
         self._read(self._journal, advance, end, of_child=False)
         if self._child:
             self._read(self._child, advance, end, of_child=True)
-        advance.lines, advance.pending, read = self._log.poll()
-        advance.changed = advance.changed or read
         return advance
 
     def _read(self, reader: LineReader, advance: Advance, end: float, *, of_child: bool) -> None:

@@ -189,3 +189,27 @@ class Opened(Message):
     @property
     def control(self) -> Any:
         return self.grid
+
+
+# About the log of the watched run.
+
+
+@dataclass
+class LogGrown(Message):
+    """The log of a run was read further, or looked through further."""
+
+    path: Path
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, LogGrown) and message.path == self.path
+
+
+@dataclass
+class LogFilterTyped(Message):
+    """Something else is typed into the filter of the log."""
+
+    text: str
+
+
+class LogFilterLeft(Message):
+    """The whole log is wanted again."""

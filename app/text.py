@@ -15,6 +15,9 @@ _STATUS_STYLES = {
     "lost": "$error",
 }
 
+# how grave a verdict of a diagnosis is
+SEVERITY_STYLES = {"critical": "$error", "warning": "$warning", "notice": "$foreground 70%"}
+
 
 def status_text(status: str) -> str:
     """Return a status as console markup: glyph and word, coloured."""
@@ -69,6 +72,16 @@ def quantity(value: float) -> str:
     if size >= 0.001 or size == 0:
         return f"{value:.4f}" if size < 0.1 else f"{value:.3f}"
     return f"{value:.1e}"
+
+
+def gibibytes(used: float, total: float | None = None) -> str:
+    """Return bytes as `4.1 GiB`, with a total as `4.1/24 GiB`."""
+    unit = 1 << 30
+
+    def figure(value: float) -> str:
+        return f"{value / unit:.1f}" if value < 10 * unit else f"{value / unit:.0f}"
+
+    return f"{figure(used)} GiB" if total is None else f"{figure(used)}/{figure(total)} GiB"
 
 
 def bar(fraction: float, width: int) -> tuple[str, str]:

@@ -199,29 +199,18 @@ def _server(uri: str, shown: str) -> Check:
 
 def _driver(_: Settings) -> list[Check]:
     """Ask the NVIDIA driver, which answers without torch."""
-    try:
-        import pynvml
+    from experiments.nvml import nvml
 
-        pynvml.nvmlInit()
-    except Exception:  # no package, no driver or no card: the torch check tells what runs instead
-        return []
-    try:
-        version, checks = pynvml.nvmlSystemGetDriverVersion(), []
-        for index in range(pynvml.nvmlDeviceGetCount()):
-            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-            detail = f"{_text(pynvml.nvmlDeviceGetName(handle))}, driver {_text(version)}, "
-            detail += f"{memory.free / GIB:.1f} of {memory.total / GIB:.1f} GiB free"
-            tight = memory.free < memory.total / 10
-            mend = "end what else uses the card (`nvidia-smi` lists it)" if tight else ""
-            checks.append(Check(f"GPU {index}", "warn" if tight else "ok", detail, mend))
-        return checks
-    finally:
-        pynvml.nvmlShutdown()
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+    # no package, no driver or no card: the torch check tells what runs instead
+    checks = []
+    for gpu in nvml.gpus():
+        detail, tight = f"{gpu.name}, driver {nvml.driver_version() or 'unknown'}", False
+        if gpu.memory_free is not None and gpu.memory_total:
+            detail += f", {gpu.memory_free / GIB:.1f} of {gpu.memory_total / GIB:.1f} GiB free"
+            tight = gpu.memory_free < gpu.memory_total / 10
+        mend = "end what else uses the card (`nvidia-smi` lists it)" if tight else ""
+        checks.append(Check(f"GPU {gpu.index}", "warn" if tight else "ok", detail, mend))
+    return checks
 
 
 # In a process of its own: a broken CUDA set-up may kill the interpreter, and a dashboard must not hold torch.

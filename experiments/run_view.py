@@ -24,6 +24,7 @@ class RunView:
         status: one of `STATUSES`; `lost` = its processes are gone and nothing says how it ended.
         created, started, ended: unix seconds; None where not yet (or not known, for a lost run).
         info: content of `run.json`.
+        loader_share: share of the last steps' time spent waiting for pictures, in [0, 1].
         epoch, step: counted from 1, of `epochs`, `total`; None before the first progress event.
         last: latest value of every metric that is not a test metric; may hold NaN.
         best_iou: highest `val/iou` so far, in [0, 1].
@@ -48,6 +49,7 @@ class RunView:
     total: int | None = None
     eta_seconds: float | None = None
     images_per_second: float | None = None
+    loader_share: float | None = None
     phase: str | None = None
     last: dict[str, float] = field(default_factory=dict)
     best_iou: float | None = None
@@ -149,7 +151,7 @@ class RunRecord:
             ended=ended,
             info=info,
             **{key: _whole(progress.get(key)) for key in ("epoch", "epochs", "step", "total")},
-            **{key: number(progress.get(key)) for key in ("eta_seconds", "images_per_second")},
+            **{key: number(progress.get(key)) for key in ("eta_seconds", "images_per_second", "loader_share")},
             phase=progress.get("phase"),
             last={key: value for key, value in journal.last.items() if not key.startswith(("test/", "test_last/"))},
             best_iou=journal.best_iou,

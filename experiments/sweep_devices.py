@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from experiments import launcher
+from experiments.nvml import nvml
 from pipeseg.run_directory import RunDirectory
 from pipeseg.settings import Settings
 
@@ -56,18 +57,5 @@ def list_devices(environment: Mapping[str, str]) -> list[str]:
         # what follows a name that is none is not visible either (CUDA programming guide, environment variables)
         end = next((place for place, name in enumerate(names) if name in ("", "-1", "NoDevFiles")), len(names))
         return names[:end]
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:  # no driver or no card
-        return []
-    try:
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        # the driver counts by slot, CUDA by speed: a UUID means the same to both
-        found = [pynvml.nvmlDeviceGetUUID(handle) for handle in handles]
-    except pynvml.NVMLError:
-        return []
-    finally:
-        pynvml.nvmlShutdown()
-    return [name.decode() if isinstance(name, bytes) else name for name in found]
+    # the driver counts by slot, CUDA by speed: a UUID means the same to both
+    return [gpu.uuid for gpu in nvml.gpus()]

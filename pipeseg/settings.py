@@ -16,6 +16,7 @@ class Settings:
         tracking_uri: MLflow tracking URI; an sqlite file in the project unless MLFLOW_TRACKING_URI says otherwise.
         user: name recorded with every run.
         pictures: how the dashboard shows pictures: auto, blocks or kitty.
+        notifications: how it tells that a run has ended: auto, osc9, osc777, bell or off.
     """
 
     root: Path
@@ -26,6 +27,7 @@ class Settings:
     tracking_uri: str
     user: str
     pictures: str = "auto"
+    notifications: str = "auto"
 
     @classmethod
     def load(cls, root: Path = ROOT) -> "Settings":
@@ -46,4 +48,5 @@ class Settings:
             tracking_uri=values.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(root / 'mlflow.db').as_posix()}",
             user=values.get("USERNAME") or values.get("USER") or getpass.getuser(),
             pictures=values.get("PIPESEG_PICTURES") or "auto",
+            notifications=values.get("PIPESEG_NOTIFICATIONS") or "auto",
         )

@@ -28,10 +28,21 @@ RUN = (
     Action(
         "follow",
         ("f",),
-        "Follow log",
+        "Follow",
         "Jump to the end of the log and follow it",
         "Run",
         f"{CLI} logs RUN -f",
         ("live",),
+        only=True,
+    ),
+    Action(
+        "diagnosis",
+        ("d",),
+        "Diagnosis",
+        "What is wrong with the run, what to do, and the lines of its log that belong to it",
+        "Run",
+        f"{CLI} diagnose RUN",
+        ("live",),
+        only=True,
     ),
 )

@@ -47,19 +47,15 @@ class Watching(Frame):
         if message.advance.changed:
             live.advance(message.advance)
         if message.run != live.run:
-            was_active = live.run is None or live.run.is_active
-            status = live.run.status if live.run else None
+            before = live.run
             live.show_run(message.run)
-            if status != message.run.status:
-                self._status_changed(message.run, ended=was_active and status is not None and not message.run.is_active)
+            if before is None or before.status != message.run.status:
+                self._status_changed(message.run, ended=before is not None and not message.run.is_active)
 
     def _status_changed(self, run: "RunView", ended: bool) -> None:
         self.runs = [run if each.run_id == run.run_id else each for each in self.runs or []]
         self.draw_frame()
         if ended:
-            severity = "information" if run.status == "finished" else "warning"
-            self.notify(f"{run.run_id}: {run.status}", severity=severity)
-            self.bell()
             self.post_message(messages.ListStale())
 
     @on(messages.Opened)

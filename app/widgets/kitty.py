@@ -12,6 +12,7 @@ from rich.color import Color
 from rich.style import Style
 from textual.strip import Strip
 
+from app.tmux import through_tmux
 from app.widgets.half_blocks import Label, Row, joined
 
 PLACEHOLDER = "\U0010eeee"
@@ -67,10 +68,7 @@ def delete(number: int, *, tmux: bool = False) -> str:
 
 def _command(keys: str, payload: str, tmux: bool) -> str:
     command = f"\x1b_G{keys};{payload}\x1b\\" if payload else f"\x1b_G{keys}\x1b\\"
-    if tmux:
-        doubled = command.replace("\x1b", "\x1b\x1b")
-        return f"\x1bPtmux;{doubled}\x1b\\"
-    return command
+    return through_tmux(command) if tmux else command
 
 
 def placeholders(number: int, columns: int, rows: int, style: Style, *, labels: Iterable[Label] = ()) -> list[Strip]:

@@ -105,7 +105,7 @@ def run_record(view: "RunView") -> dict[str, Any]:
     """Return what `runs --json` says of one run; times are unix seconds."""
     fields = (
         *("run_id", "path", "experiment", "name", "stage", "defect_class", "status", "created", "started", "ended"),
-        *("epoch", "epochs", "step", "total", "phase", "eta_seconds", "images_per_second"),
+        *("epoch", "epochs", "step", "total", "phase", "eta_seconds", "images_per_second", "loader_share"),
         *("best_iou", "last", "test", "error"),
     )
     known = ("user", "host", "pid", "git_commit", "git_dirty", "upload", "mlflow_run_id", "overrides", "sweep")

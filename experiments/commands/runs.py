@@ -156,10 +156,19 @@ def _show_run(run: "RunView", as_json: bool) -> None:
 def logs(
     run: RunText = "latest",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run ends.")] = False,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            "--filter",
+            metavar="TEXT",
+            help="Only lines with all of these words; `!word`: without it; `re:expression`. Tracebacks stay whole.",
+        ),
+    ] = None,
 ) -> None:
     """Print what a run wrote to its log."""
     import time
 
+    from experiments.commands.logs import FilteredPrinter
     from experiments.launcher import POLL_SECONDS, has_ended
     from experiments.runs import find_run
     from pipeseg.settings import Settings
@@ -168,11 +177,14 @@ def logs(
     if not directory.log_file.exists() and not follow:
         note(f"{directory.log_file}: no log yet")
         return
-    offset = 0
+    offset, printer = 0, None if text is None else FilteredPrinter(directory.log_file, text)
     while True:
         # asked before reading: what is written between the two belongs to the last read
         ended = not follow or has_ended(directory)
-        offset = _copy_log(directory.log_file, offset)
+        if printer:
+            printer.print_new(last=ended)
+        else:
+            offset = _copy_log(directory.log_file, offset)
         if ended:
             return
         time.sleep(POLL_SECONDS)

@@ -31,6 +31,7 @@ from pipeseg.training.report import report
 from pipeseg.training.sets import Sets, load_sets, record_datasets
 from pipeseg.training.step import Learner
 from pipeseg.training.threshold import DEFAULT_THRESHOLD
+from pipeseg.training.waits import Waits
 
 # points of train/loss per epoch: the only moments when the loop waits for the device
 POINTS_PER_EPOCH = 20
@@ -161,6 +162,7 @@ class Trainer:
     learner: Learner = field(init=False)
     _latest: Checkpoint | None = None
     _waited: int = 0
+    _waits: Waits = field(default_factory=Waits)
     _began: float = field(default_factory=time.monotonic)
     _saved: float = field(default_factory=time.monotonic)
 
@@ -199,7 +201,7 @@ class Trainer:
         if self._due and self.scored < self.step:
             # the break came between a step and the end of its validation
             self._validate()
-        for batch in () if self._is_over() else loader:
+        for batch in self._waits.over(() if self._is_over() else loader):
             run.obey(self.save_last)
             if time.monotonic() - self._saved > 60 * config.checkpoint_minutes:
                 self.save_last()
@@ -285,6 +287,7 @@ class Trainer:
             epochs=self.config.epochs,
             images_per_second=round(self.config.pictures_per_step / pace, 2),
             eta_seconds=round(pace * (self.total - self.step), 1),
+            loader_share=self._waits.share,
             phase="train",
         )
 

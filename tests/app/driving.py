@@ -11,6 +11,7 @@ from textual.widgets import OptionList, Static
 from app.dashboard import Dashboard
 from app.widgets.chart import Chart
 from app.widgets.config_pane import ConfigPane
+from app.widgets.run_log import RunLog
 
 WIDE, NARROW = (160, 48), (80, 24)
 
@@ -47,6 +48,15 @@ def text_of(app: Dashboard, selector: str) -> str:
 
 def point_count(app: Dashboard, metric: str) -> int:
     return next(len(chart.series[metric]) for chart in app.query(Chart) if metric in chart.series)
+
+
+def log_texts(app: Dashboard) -> list[str]:
+    """The lines of the log pane that are shown or can be scrolled to, those that may still change last."""
+    view = app.query_one(RunLog).view
+    if view is None:
+        return []
+    finished = [view.shown.line(index).text for index in range(view.shown.count)]
+    return finished + [line.text for line in view.shown.live]
 
 
 async def choose(pilot: Pilot, name: str) -> None:

@@ -1,9 +1,8 @@
 """Following a run from its files."""
 
 from collections.abc import Callable
-from pathlib import Path
 
-from app.follow import Follower, LogReader, fold
+from app.follow import Follower
 from pipeseg.events import append_event
 from pipeseg.run_directory import RunDirectory
 
@@ -58,39 +57,3 @@ def test_malformed_events_are_passed_over(add_run: Callable[..., RunDirectory]) 
     append_event(directory.events_file, "something new")
     points = Follower(directory.path).poll().points
     assert {name: (list(piece.xs), list(piece.ys)) for name, piece in points.items()} == {"b": ([1], [2])}
-
-
-def test_log_is_folded_as_a_terminal_shows_it() -> None:
-    assert fold(" 10%\r 20%\r") == " 20%"
-    assert fold("\x1b[1;32mgreen\x1b[0m\x07 text") == "green text"
-    assert fold("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\") == "link"
-
-
-def test_log_of_a_progress_bar_stays_small(tmp_path: Path) -> None:
-    log = tmp_path / "train.log"
-    reader = LogReader(log)
-    assert reader.poll() == ([], "", False)
-    log.write_bytes(b"begin\n" + b"\r".join(b"%5d/9999" % index for index in range(10_000)))
-    assert reader.poll() == (["begin"], " 9999/9999", True)
-    assert len(reader._rest) < 4096
-    with log.open("ab") as file:
-        file.write("\rdone Отложения\nnext".encode())
-    assert reader.poll() == (["done Отложения"], "next", True)
-
-
-def test_letters_that_arrive_in_two_halves_are_read_whole(tmp_path: Path) -> None:
-    log = tmp_path / "train.log"
-    data = "Отложения\n".encode()
-    log.write_bytes(data[:3])
-    reader = LogReader(log)
-    reader.poll()
-    log.write_bytes(data)
-    assert reader.poll()[0] == ["Отложения"]
-
-
-def test_of_a_huge_log_only_the_tail_is_read(tmp_path: Path) -> None:
-    log = tmp_path / "train.log"
-    log.write_text("\n".join(f"line {index}" for index in range(1000)) + "\n")
-    lines, _, _ = LogReader(log, tail=100).poll()
-    assert lines[-1] == "line 999"
-    assert lines[0].startswith("… the first") and len(lines) < 15

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from driving import NARROW, WIDE, choose, edit, opened, point_count, screen_text, text_of, until
+from driving import NARROW, WIDE, choose, edit, log_texts, opened, point_count, screen_text, text_of, until
 from textual.widgets import Input, OptionList
 from waiting import wait_until
 
@@ -46,7 +46,7 @@ async def test_a_finished_run_shows_its_whole_curve(
         assert "100%" in text and "test IoU 0.625" in text
         assert "green Отложения" in text and " 20%" in text and "\x1b" not in text
         assert any("⠀" < character <= "⣿" for character in text)
-        assert "Launch" in text and "? Help" in text
+        assert "p Pause" in text and "? Help" in text
 
 
 async def test_a_long_journal_does_not_block_keys(workshop: Settings, add_run: Callable[..., RunDirectory]) -> None:
@@ -74,7 +74,7 @@ async def test_launch_by_key_to_the_end_of_the_run(workshop: Settings) -> None:
         await until(pilot, lambda: point_count(app, "train/loss") > 3)
         await until(pilot, lambda: "finished" in text_of(app, "#live-head"))
         await until(pilot, lambda: point_count(app, "train/loss") == 30 and point_count(app, "val/iou") == 3)
-        await until(pilot, lambda: "epoch 3 Отложения" in app.query_one(RunLog).lines)
+        await until(pilot, lambda: "epoch 3 Отложения" in log_texts(app))
         await until(pilot, lambda: app.runs and app.runs[0].status == "finished")
         await pilot.press("5")
         await until(pilot, lambda: "✓ finished" in screen_text(app) and "0.500" in screen_text(app))
@@ -301,7 +301,7 @@ async def test_an_error_in_a_handler_is_told_and_logged(workshop: Settings, monk
     async with app.run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, lambda: app.furnished and app.runs is not None)
         monkeypatch.setattr(Dashboard, "action_follow", lambda self: 1 / 0)
-        await pilot.press("f")
+        await pilot.press("4", "f")
         await until(pilot, lambda: "ZeroDivisionError" in screen_text(app))
         await pilot.press("5")
         await until(pilot, lambda: app.pane == "runs")
@@ -318,7 +318,7 @@ async def test_the_log_follows_its_end_until_someone_scrolls_up(
         log = pilot.app.query_one(RunLog)
         await pilot.press("2")
         pilot.app.watch_run(directory.path)
-        await until(pilot, lambda: "line 199" in log.lines)
+        await until(pilot, lambda: "line 199" in log_texts(pilot.app))
         await pilot.press("4")
         await until(pilot, lambda: "line 199" in screen_text(pilot.app))
         height = log.size.height
@@ -329,7 +329,7 @@ async def test_the_log_follows_its_end_until_someone_scrolls_up(
         await until(pilot, lambda: not log.following)
         with directory.log_file.open("a", encoding="utf-8") as file:
             file.write("line 200\n")
-        await until(pilot, lambda: "line 200" in log.lines)
+        await until(pilot, lambda: "line 200" in log_texts(pilot.app))
         assert "line 200" not in screen_text(pilot.app)
         await pilot.press("f")
         await until(pilot, lambda: "line 200" in screen_text(pilot.app))
