@@ -12,12 +12,13 @@ from textual.screen import Screen
 
 from app.action import bindings
 from app.actions import ACTIONS
+from app.layers.charting import Charting
 from app.layers.inspecting import Inspecting
 
 _BY_NAME = {action.name: action for action in ACTIONS}
 
 
-class Dashboard(Inspecting):
+class Dashboard(Charting, Inspecting):
     """Every layer together; one that no other stands on is a base of its own.
 
     Args:

@@ -9,7 +9,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.series import Series
+from experiments.curves.run_curves import RunCurves
+from experiments.curves.series import Series
 from pipeseg.events import Event, LineReader
 from pipeseg.run_directory import RunDirectory
 
@@ -27,20 +28,25 @@ class Advance:
     """What is new about a run.
 
     Attributes:
-        points: new piece of the curve by metric.
+        curves: new pieces of the curves.
         child: the run within a study whose points these are, with the step of the study; a new child starts new curves.
         lines: finished lines of the log; `pending` is the unfinished last one.
         note: last message, warning or error, with its kind.
         behind: whether more is waiting in the files.
     """
 
-    points: dict[str, Series] = field(default_factory=dict)
+    curves: RunCurves = field(default_factory=RunCurves)
     child: tuple[str, str] | None = None
     lines: list[str] = field(default_factory=list)
     pending: str = ""
     note: tuple[str, str] | None = None
     behind: bool = False
     changed: bool = False
+
+    @property
+    def points(self) -> dict[str, Series]:
+        """New piece of the curve by metric."""
+        return self.curves.series
 
 
 class LogReader:
@@ -83,12 +89,16 @@ def fold(line: str) -> str:
 
 
 class Follower:
-    """Follows one run; `poll` is called from a thread, one call at a time."""
+    """Follows one run; `poll` is called from a thread, one call at a time.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        log: whether its log is read too.
+    """
+
+    def __init__(self, path: Path, *, log: bool = True) -> None:
         self.directory = RunDirectory(path)
         self._journal = LineReader(self.directory.events_file)
-        self._log = LogReader(self.directory.log_file)
+        self._log = LogReader(self.directory.log_file) if log else None
         self._child: LineReader | None = None
 
     def poll(self) -> Advance:
@@ -98,8 +108,9 @@ class Follower:
         self._read(self._journal, advance, end, of_child=False)
         if self._child:
             self._read(self._child, advance, end, of_child=True)
-        advance.lines, advance.pending, read = self._log.poll()
-        advance.changed = advance.changed or read
+        if self._log:
+            advance.lines, advance.pending, read = self._log.poll()
+            advance.changed = advance.changed or read
         return advance
 
     def _read(self, reader: LineReader, advance: Advance, end: float, *, of_child: bool) -> None:
@@ -116,13 +127,8 @@ class Follower:
                 return
 
     def _take(self, event: Event, advance: Advance, of_child: bool) -> None:
+        advance.curves.take(event)
         match event:
-            case {"kind": "metrics", "step": int() | float() as step, "values": dict() as values}:
-                for name, value in values.items():
-                    if isinstance(value, int | float) and not name.startswith(("test/", "test_last/")):
-                        if (series := advance.points.get(name)) is None:
-                            series = advance.points[name] = Series()
-                        series.append(step, value)
             # of several steps at a time, the one that began last; one that ends says so too
             case {"kind": "child", "run_id": str() as run_id, "status": "running"} if not of_child:
                 self._turn_to(run_id, str(event.get("step", "")), advance)
@@ -136,4 +142,4 @@ class Follower:
             return
         self._child = LineReader(directory.events_file)
         advance.child = run_id, step
-        advance.points.clear()
+        advance.curves = RunCurves()

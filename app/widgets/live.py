@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.widgets import Static
 
 from app.text import ago, bar, duration, escape, quantity, score, status_text
-from app.widgets.chart import Chart, Curve
+from app.widgets.charts_panel import ChartsPanel
 from app.widgets.run_log import RunLog
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ class Live(Vertical):
         yield Static(id="live-head")
         yield Static(id="live-progress")
         yield Static(id="live-note")
-        with Horizontal(id="live-charts"):
-            yield Chart("loss", [Curve("train/loss", "train"), Curve("val/loss", "val")], id="chart-loss")
-            yield Chart("IoU", [Curve("val/iou", "val")], best_of="val/iou", ceiling=1.0, id="chart-iou")
+        yield ChartsPanel(id="live-charts")
         yield RunLog(id="live-log")
 
     def on_mount(self) -> None:
@@ -45,8 +43,7 @@ class Live(Vertical):
     def clear(self, hint: str = "") -> None:
         """Forget the run; `hint` says what to do."""
         self.run, self.phase = None, ""
-        for chart in self.query(Chart):
-            chart.clear()
+        self.query_one(ChartsPanel).clear()
         self.query_one(RunLog).clear()
         self.query_one("#live-head", Static).update(hint)
         self.query_one("#live-progress", Static).update("")
@@ -55,11 +52,8 @@ class Live(Vertical):
     def advance(self, advance: "Advance") -> None:
         """Draw what is new."""
         if advance.child:
-            for chart in self.query(Chart):
-                chart.clear()
             self.phase = advance.child[1]
-        for chart in self.query(Chart):
-            chart.extend(advance.points)
+        self.query_one(ChartsPanel).extend(advance.curves, anew=advance.child is not None)
         if advance.lines or advance.pending != self.query_one(RunLog).pending:
             self.query_one(RunLog).extend(advance.lines, advance.pending)
         if advance.note:
@@ -70,6 +64,7 @@ class Live(Vertical):
     def show_run(self, run: "RunView") -> None:
         """Show how the run stands."""
         self.run = run
+        self.query_one(ChartsPanel).following = run.is_active
         facts = [f"[b]{escape(run.run_id)}[/b]"]
         facts += [escape(value) for value in (run.defect_class, run.stage) if value]
         if run.info.get("name"):
