@@ -48,6 +48,7 @@ class Charting(Watching):
 
     ghost_wanted = True
     _ghost: str | None = None
+    _following = False
 
     def begin(self) -> None:
         self.overlays: dict[str, int] = {}
@@ -154,28 +155,25 @@ class Charting(Watching):
             )
         self._laid = laid
         self.charts.lay_over([track for track, _follower in laid.values()])
-        if laid:
+        if laid and not self._following:
+            self._following = True
             self._follow_laid()
-        else:
-            self.workers.cancel_group(self, "overlays")
 
-    @work(exclusive=True, group="overlays", exit_on_error=False)
+    @work(group="overlays", exit_on_error=False)
     async def _follow_laid(self) -> None:
-        while True:
-            behind = False
-            for track, follower in list(self._laid.values()):
-                # a poll that was begun is brought to its end: what it has read is not read again
-                advance = await asyncio.shield(asyncio.to_thread(self._poll, track, follower))
-                behind = behind or advance.behind
-            if not behind:
-                await asyncio.sleep(FOLLOW_SECONDS)
-
-    def _poll(self, track: "Track", follower: "Follower") -> "Advance":
-        """Called in a thread, one call at a time for a follower."""
-        advance = follower.poll()
-        if advance.changed:
-            self.post_message(Overlaid(track, advance))
-        return advance
+        """Follow what is laid while anything is; never started anew, for a poll that runs must come to its end."""
+        try:
+            while self._laid:
+                behind = False
+                for track, follower in list(self._laid.values()):
+                    advance = await asyncio.to_thread(follower.poll)
+                    if advance.changed:
+                        self.post_message(Overlaid(track, advance))
+                    behind = behind or advance.behind
+                if not behind:
+                    await asyncio.sleep(FOLLOW_SECONDS)
+        finally:
+            self._following = False
 
     @on(Overlaid)
     def overlay_advanced(self, message: Overlaid) -> None:
@@ -227,14 +225,17 @@ class Charting(Watching):
 
         self.push_screen(Pick(_("Metrics to draw; none for the usual ones"), columns, choices, shown), chosen)
 
-    def action_zoom(self, direction: int) -> None:
-        self.charts.zoom_by(direction)
+    def action_zoom(self, how: str) -> None:
+        """Zoom `in` or `out`, or show the `whole`."""
+        self.charts.zoom_by({"in": 1, "out": -1, "whole": 0}[how])
 
-    def action_pan(self, direction: int) -> None:
-        self.charts.pan_by(direction)
+    def action_pan(self, where: str) -> None:
+        """Move the window to what is `earlier` or `later`."""
+        self.charts.pan_by({"earlier": -1, "later": 1}[where])
 
-    def action_crosshair(self, direction: int) -> None:
-        self.charts.step_cursor(direction)
+    def action_crosshair(self, where: str) -> None:
+        """Move the crosshair `left` or `right`."""
+        self.charts.step_cursor({"left": -1, "right": 1}[where])
 
     def action_x_axis(self) -> None:
         self.charts.cycle_axis()

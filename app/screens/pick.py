@@ -83,9 +83,7 @@ class Pick(ModalScreen[list[str] | None]):
 
     def _show(self) -> None:
         words = self.query_one(Input).value.casefold().split()
-        found = (
-            choice for choice in self.choices.values() if all(word in choice.words.casefold() for word in words)
-        )
+        found = (choice for choice in self.choices.values() if all(word in choice.words.casefold() for word in words))
         self.query_one(Grid).show(
             Row(choice.key, ("[$primary]●[/]" if choice.key in self.marked else "·", *choice.cells)) for choice in found
         )

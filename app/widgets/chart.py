@@ -1,6 +1,7 @@
 """One chart, drawn line by line in braille; its cost follows the width, not the number of points.
 
-Only rows that came out different are sent to the terminal, and a crosshair that moves touches two columns and the legend.
+Only rows that came out different are sent to the terminal, and a crosshair that moves touches two columns and
+the legend.
 """
 
 from typing import ClassVar

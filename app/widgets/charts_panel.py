@@ -189,9 +189,7 @@ class ChartsPanel(Vertical):
         if view.log:
             told.append(_("log y"))
             dropped = sum(
-                raw.dropped
-                for line in self.lines()
-                if isinstance(raw := drawn_values(line.series, view)[0], Positive)
+                raw.dropped for line in self.lines() if isinstance(raw := drawn_values(line.series, view)[0], Positive)
             )
             if dropped:
                 text = ngettext("{count} value ≤ 0 is a gap", "{count} values ≤ 0 are gaps", dropped)

@@ -29,7 +29,7 @@ class Epochs:
             del self.epochs[-1], self.steps[-1]
         if self.epochs and self.epochs[-1] == epoch:
             self.steps[-1] = step
-        elif not self.epochs or epoch > self.epochs[-1] and step >= self.steps[-1]:
+        elif not self.epochs or (epoch > self.epochs[-1] and step >= self.steps[-1]):
             if self.steps and step == self.steps[-1]:
                 step += 1e-9  # two epochs that end at one step would have no width
             self.epochs.append(epoch)

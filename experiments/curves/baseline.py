@@ -8,7 +8,7 @@ COMPARED_STAGES = ("final", "equal_budget", "full_masks")
 
 
 def baseline_of(settings: Settings, directory: RunDirectory) -> RunDirectory | None:
-    """Return the newest finished baseline of the same class, of the same seed if there is one; None for other stages."""
+    """Return the newest finished baseline of the same class, of the same seed if possible; None for other stages."""
     run = view(directory)
     if run.stage not in COMPARED_STAGES:
         return None

@@ -23,7 +23,7 @@ class Span(NamedTuple):
 
 
 def borders(left: float, right: float, columns: int) -> list[float]:
-    """Return the `columns + 1` places that part `columns` columns, the middle of the first and last at left and right."""
+    """Return the `columns + 1` places that part so many columns; left and right are the middle of the outer ones."""
     per_column = (right - left) / (columns - 1) if columns > 1 else 0.0
     if per_column <= 0:
         per_column = 1.0

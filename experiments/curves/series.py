@@ -149,8 +149,8 @@ class Series(Values):
 class Smoothed(Values):
     """TensorBoard's exponential moving average, with its bias toward the first zero taken out.
 
-    s_n = w s_{n-1} + (1 - w) y_n, s_0 = 0, drawn as s_n / (1 - w^n): n counts numbers, a gap stays a gap and the average
-    goes on behind it.
+    s_n = w s_{n-1} + (1 - w) y_n, s_0 = 0, drawn as s_n / (1 - w^n): n counts numbers. A gap stays a gap, and the
+    average goes on behind it.
     """
 
     def __init__(self, source: Series, weight: float) -> None:
@@ -231,6 +231,6 @@ class Positive(Values):
         return len(source) - stop
 
     def cut(self, length: int) -> None:
-        # asked before the numbers are gone, or behind it of those that are left
+        """The source is cut before this."""
         super().cut(length)
-        self.dropped = sum(y <= 0 for y in self.source.ys[:length]) if self.dropped else 0
+        self.dropped = sum(y <= 0 for y in self.source.ys[: len(self.ys)]) if self.dropped else 0
