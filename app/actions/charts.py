@@ -21,6 +21,6 @@ CHARTS = (
     _live("zoom('whole')", ("z",), "Whole", "Show the whole curves, without a crosshair", "RUN"),
     _live("pan('earlier')", ("left_square_bracket",), "Earlier", "Move the window to earlier points", _PART),
     _live("pan('later')", ("right_square_bracket",), "Later", "Move the window to later points", _PART),
-    _live("crosshair('left')", ("comma",), "Crosshair", "Move the crosshair left; it tells all values there", "RUN --at X"),
+    _live("crosshair('left')", ("comma",), "Crosshair", "Move the crosshair left; it tells every value", "RUN --at X"),
     _live("crosshair('right')", ("full_stop",), "Crosshair", "Move the crosshair right", "RUN --at X"),
 )

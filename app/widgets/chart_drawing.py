@@ -18,7 +18,7 @@ from experiments.curves.decimation import Span, borders, decimate
 from experiments.curves.series import Positive, Series, Values
 
 _RUNS = re.compile(rb"(.)\1*", re.DOTALL)
-GLYPHS_ALONG = 3
+CELLS_PER_GLYPH = 25
 MIN_WIDTH, MIN_HEIGHT = 12, 4
 
 Bounds = tuple[float, float]
@@ -195,8 +195,9 @@ def _glyphs(
     chosen = [spans[-1]]
     if line.dotted:
         # shifted from line to line, so that glyphs do not hide each other
-        for number in range(GLYPHS_ALONG):
-            share = (number + (index * 0.37 + 0.25) % 1) / GLYPHS_ALONG
+        count = max(1, canvas.width // CELLS_PER_GLYPH)
+        for number in range(count):
+            share = (number + (index * 0.37 + 0.25) % 1) / count
             chosen.append(spans[int(share * (len(spans) - 1))])
     for span in chosen:
         value = scale(span.last) if scale else span.last

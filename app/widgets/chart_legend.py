@@ -61,11 +61,13 @@ def _entries(plot: Plot, view: View, style: Callable[[str, bool], Style], short:
     if view.cursor is not None:
         entries.append([Segment(f" @ {place_text(view.axis, view.cursor)}", label)])
     # those in front first: they are what is looked at
-    for line in reversed(plot.lines) if any(line.dotted for line in plot.lines) else plot.lines:
+    several = any(line.dotted for line in plot.lines)
+    named = not several or len({line.label for line in plot.lines}) > 1
+    for line in reversed(plot.lines) if several else plot.lines:
         if not (value := _value_text(line, view)):
             continue
         entry = [Segment(f"{' ' if short else '  '}{line.glyph} ", style(line.style, False))]
-        if not short and not line.dotted:
+        if not short and named:
             entry.append(Segment(f"{line.label} ", label))
         entries.append([*entry, Segment(value, style(line.style, False))])
     marked = next((line for line in plot.lines if line.best), None)
