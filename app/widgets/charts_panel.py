@@ -43,7 +43,7 @@ class ChartsPanel(Vertical):
     DEFAULT_CSS = """
     ChartsPanel {
         & > Container { layout: grid; grid-size: 2; grid-gutter: 0 2; height: 1fr; }
-        & > Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; display: none; }
+        & > Static { height: auto; max-height: 2; display: none; }
     }
     """
 

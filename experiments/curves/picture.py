@@ -33,7 +33,7 @@ def draw(points: Sequence[Point], wanted: Wanted, *, log: bool = False, faint: s
     rows = -(-len(groups) // columns) or 1
 
     def fill(figure: "Figure") -> None:
-        panels = figure.subplots(rows, columns, squeeze=False).flat
+        panels = list(figure.subplots(rows, columns, squeeze=False).flat)
         for axes in panels[len(groups) :]:
             axes.set_axis_off()
         for axes, group in zip(panels, groups, strict=False):
