@@ -187,9 +187,11 @@ async def test_too_many_runs_and_unknown_ones_are_told(workshop: Settings) -> No
     async with opened() as pilot:
         await watch(pilot, runs[0], count=2)
         pilot.app.overlay_runs([run.run_id for run in runs])
-        assert len(pilot.app.overlays) == 6 and "6 runs are drawn over one at most" in told(pilot)
+        assert len(pilot.app.overlays) == 6
+        await until(pilot, lambda: "6 runs are drawn over one at most" in told(pilot))
         pilot.app.overlay_runs(["nothing"])
-        assert pilot.app.overlays == {} and "nothing: no such run" in told(pilot)
+        assert pilot.app.overlays == {}
+        await until(pilot, lambda: "nothing: no such run" in told(pilot))
 
 
 async def test_the_baseline_lies_behind_a_final_run(workshop: Settings) -> None:
@@ -211,7 +213,7 @@ async def test_the_baseline_lies_behind_a_final_run(workshop: Settings) -> None:
         await watch(pilot, same_seed, count=20)
         await until(pilot, lambda: "×" not in screen_text(pilot.app))
         await pilot.press("b", "b")
-        assert "no finished baseline" in told(pilot)
+        await until(pilot, lambda: "no finished baseline" in told(pilot))
 
 
 async def test_a_logarithmic_axis_leaves_gaps_and_says_so(workshop: Settings) -> None:
