@@ -12,6 +12,7 @@ from textual.screen import Screen
 
 from app.action import bindings
 from app.actions import ACTIONS
+from app.layers.charting import Charting
 from app.layers.checking import Checking
 from app.layers.diagnosing import Diagnosing
 from app.layers.ending import Ending
@@ -22,7 +23,7 @@ from app.layers.studying import Studying
 _BY_NAME = {action.name: action for action in ACTIONS}
 
 
-class Dashboard(ReadingLog, Diagnosing, Ending, Studying, Checking, Inspecting):
+class Dashboard(Charting, ReadingLog, Diagnosing, Ending, Studying, Checking, Inspecting):
     """Every layer together; one that no other stands on is a base of its own.
 
     Args:

@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.series import Series
+from experiments.curves.run_curves import RunCurves
+from experiments.curves.series import Series
 from pipeseg.events import Event, LineReader
 from pipeseg.run_directory import RunDirectory
 
@@ -21,17 +22,22 @@ class Advance:
     """What is new about a run.
 
     Attributes:
-        points: new piece of the curve by metric.
+        curves: new pieces of the curves.
         child: the run within a study whose points these are, with the step of the study; a new child starts new curves.
         note: last message, warning or error, with its kind.
         behind: whether more is waiting in the files.
     """
 
-    points: dict[str, Series] = field(default_factory=dict)
+    curves: RunCurves = field(default_factory=RunCurves)
     child: tuple[str, str] | None = None
     note: tuple[str, str] | None = None
     behind: bool = False
     changed: bool = False
+
+    @property
+    def points(self) -> dict[str, Series]:
+        """New piece of the curve by metric."""
+        return self.curves.series
 
 
 class Follower:
@@ -65,13 +71,8 @@ class Follower:
                 return
 
     def _take(self, event: Event, advance: Advance, of_child: bool) -> None:
+        advance.curves.take(event)
         match event:
-            case {"kind": "metrics", "step": int() | float() as step, "values": dict() as values}:
-                for name, value in values.items():
-                    if isinstance(value, int | float) and not name.startswith(("test/", "test_last/")):
-                        if (series := advance.points.get(name)) is None:
-                            series = advance.points[name] = Series()
-                        series.append(step, value)
             # of several steps at a time, the one that began last; one that ends says so too
             case {"kind": "child", "run_id": str() as run_id, "status": "running"} if not of_child:
                 self._turn_to(run_id, str(event.get("step", "")), advance)
@@ -85,4 +86,4 @@ class Follower:
             return
         self._child = LineReader(directory.events_file)
         advance.child = run_id, step
-        advance.points.clear()
+        advance.curves = RunCurves()

@@ -1,9 +1,9 @@
-"""What the dashboard costs, on a real pseudo-terminal: `python benchmarks/dashboard.py [--json] [--quick] [--wandb PATH]`.
+"""What the dashboard costs on a real pseudo-terminal: `python benchmarks/dashboard.py [--quick] [--wandb PATH]`.
 
 | figure | reference |
 |---|---|
 | first paint, 80x24 | an empty Textual app on the same terminal |
-| first paint, curve and memory, with a run of `--points` points | `wandb leet` on a run of the same size, where `--wandb` (or PATH) has it |
+| first paint, curve and memory, with a run of `--points` points | `wandb leet` on such a run, where it is installed |
 | key to frame, while a run writes 1000 log lines/s and 100 points/s | 50 ms |
 | key to frame while the comparison is read (MLflow is imported for it) | 100 ms |
 | bytes to the terminal while that run is watched, 80x24 | 30 KiB/s |
@@ -134,9 +134,10 @@ def write_live(path: str, seconds: str) -> None:
     with (directory / "events.jsonl").open("a") as events, (directory / "train.log").open("a") as log:
         for tick in range(round(float(seconds) * ticks)):
             step = tick * POINTS_PER_SECOND // ticks
+            loss = math.exp(-step / 3000)
             events.writelines(_points(range(step, step + POINTS_PER_SECOND // ticks), begun))
             for number in range(LINES_PER_SECOND // ticks):
-                log.write(f"step {step} line {tick * LINES_PER_SECOND // ticks + number} loss {math.exp(-step / 3000):.5f}\n")
+                log.write(f"step {step} line {tick * LINES_PER_SECOND // ticks + number} loss {loss:.5f}\n")
             events.flush()
             log.flush()
             time.sleep(max(0.0, begun + (tick + 1) / ticks - time.time()))

@@ -40,7 +40,11 @@ class Terminal:
     """
 
     def __init__(
-        self, command: Sequence[str | Path], columns: int = 80, rows: int = 24, environment: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str | Path],
+        columns: int = 80,
+        rows: int = 24,
+        environment: Mapping[str, str] | None = None,
     ):
         self.text, self.count = b"", 0
         self._raw = b""

@@ -12,7 +12,19 @@ PROGRAM = "python -m experiments"
 
 def build_app() -> typer.Typer:
     """Return the command line; every verb imports what it needs when it is called."""
-    from experiments.commands import compare, control, datasets, folders, launch, runs, study, sweep, sync, watching
+    from experiments.commands import (
+        compare,
+        control,
+        curves,
+        datasets,
+        folders,
+        launch,
+        runs,
+        study,
+        sweep,
+        sync,
+        watching,
+    )
 
     app = typer.Typer(
         help="Experiments of this project: what there is, what runs, and what came out.",
@@ -29,6 +41,7 @@ def build_app() -> typer.Typer:
     app.command()(runs.logs)
     app.command()(watching.diagnose)
     app.command()(watching.machine)
+    app.command()(curves.curves)
     app.command()(sweep.sweeps)
     app.command()(sweep.sweep)
     app.add_typer(study.build_app(), name="study")

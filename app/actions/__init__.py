@@ -1,6 +1,7 @@
 """Every action of the dashboard: keys, footer, command palette, help screen and the README's table read this."""
 
 from app.action import Action
+from app.actions.charts import CHARTS
 from app.actions.data import DATA
 from app.actions.everywhere import EVERYWHERE
 from app.actions.experiment import EXPERIMENT
@@ -9,7 +10,7 @@ from app.actions.run import RUN
 from app.actions.study import STUDY
 
 PANES = ("experiments", "overview", "config", "live", "runs", "compare", "data", "study", "health")
-ACTIONS = (*PLACES, *EXPERIMENT, *DATA, *STUDY, *RUN, *EVERYWHERE)
+ACTIONS = (*PLACES, *EXPERIMENT, *DATA, *STUDY, *RUN, *CHARTS, *EVERYWHERE)
 
 
 def footer_actions(pane: str) -> list[Action]:

@@ -20,6 +20,7 @@ DATA = (
         "Data",
         f"{CLI} audit NAME",
         ("data",),
+        only=True,
     ),
     Action(
         "verify",

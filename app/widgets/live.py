@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.widgets import Static
 
 from app.text import escape, status_text
-from app.widgets.chart import Chart, Curve
+from app.widgets.charts_panel import ChartsPanel
 from app.widgets.live_lines import gauge_line, progress_line, verdict_line
 from app.widgets.log_filter import LogFilterInput
 from app.widgets.run_log import RunLog
@@ -38,9 +38,7 @@ class Live(Vertical):
         yield Static(id="live-gauges")
         yield Static(id="live-verdict")
         yield Static(id="live-note")
-        with Horizontal(id="live-charts"):
-            yield Chart("loss", [Curve("train/loss", "train"), Curve("val/loss", "val")], id="chart-loss")
-            yield Chart("IoU", [Curve("val/iou", "val")], best_of="val/iou", ceiling=1.0, id="chart-iou")
+        yield ChartsPanel(id="live-charts")
         yield RunLog(id="live-log")
         yield LogFilterInput(id="live-filter")
 
@@ -57,8 +55,7 @@ class Live(Vertical):
         self.run, self.phase, self.reading = None, "", None
         self.show_verdicts(())
         self._draw_gauges()
-        for chart in self.query(Chart):
-            chart.clear()
+        self.query_one(ChartsPanel).clear()
         self.query_one(RunLog).show(None)
         self.query_one("#live-head", Static).update(hint)
         self.query_one("#live-progress", Static).update("")
@@ -67,11 +64,8 @@ class Live(Vertical):
     def advance(self, advance: "Advance") -> None:
         """Draw what is new."""
         if advance.child:
-            for chart in self.query(Chart):
-                chart.clear()
             self.phase = advance.child[1]
-        for chart in self.query(Chart):
-            chart.extend(advance.points)
+        self.query_one(ChartsPanel).extend(advance.curves, anew=advance.child is not None)
         if advance.note:
             kind, text = advance.note
             style, glyph = _NOTE[kind]
@@ -80,6 +74,7 @@ class Live(Vertical):
     def show_run(self, run: "RunView") -> None:
         """Show how the run stands."""
         self.run = run
+        self.query_one(ChartsPanel).following = run.is_active
         facts = [f"[b]{escape(run.run_id)}[/b]"]
         facts += [escape(value) for value in (run.defect_class, run.stage) if value]
         if run.info.get("name"):

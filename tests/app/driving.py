@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
 from app.dashboard import Dashboard
-from app.widgets.chart import Chart
+from app.widgets.charts_panel import ChartsPanel
 from app.widgets.config_pane import ConfigPane
 from app.widgets.run_log import RunLog
 
@@ -47,7 +47,7 @@ def text_of(app: Dashboard, selector: str) -> str:
 
 
 def point_count(app: Dashboard, metric: str) -> int:
-    return next(len(chart.series[metric]) for chart in app.query(Chart) if metric in chart.series)
+    return app.screen_stack[0].query_one(ChartsPanel).points(metric)
 
 
 def log_texts(app: Dashboard) -> list[str]:

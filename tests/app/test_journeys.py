@@ -46,7 +46,7 @@ async def test_a_finished_run_shows_its_whole_curve(
         assert "100%" in text and "test IoU 0.625" in text
         assert "green Отложения" in text and " 20%" in text and "\x1b" not in text
         assert any("⠀" < character <= "⣿" for character in text)
-        assert "p Pause" in text and "? Help" in text
+        assert "Pause" in text and "? Help" in text
 
 
 async def test_a_long_journal_does_not_block_keys(workshop: Settings, add_run: Callable[..., RunDirectory]) -> None:
