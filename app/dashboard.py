@@ -12,12 +12,13 @@ from textual.screen import Screen
 
 from app.action import bindings
 from app.actions import ACTIONS
+from app.layers.exporting import Exporting
 from app.layers.inspecting import Inspecting
 
 _BY_NAME = {action.name: action for action in ACTIONS}
 
 
-class Dashboard(Inspecting):
+class Dashboard(Exporting, Inspecting):
     """Every layer together; one that no other stands on is a base of its own.
 
     Args:
@@ -34,9 +35,7 @@ class Dashboard(Inspecting):
         return found is None or found.works_on("experiments" if self.is_on_list else self.pane)
 
     def action_refresh(self) -> None:
-        self.read_list()
-        if self.pane == "compare":
-            self.compare()
+        super().action_refresh()
         if self.pane == "data":
             self.read_datasets()
 

@@ -1,6 +1,7 @@
 """Every action of the dashboard: keys, footer, command palette, help screen and the README's table read this."""
 
 from app.action import Action
+from app.actions.compare import COMPARE
 from app.actions.data import DATA
 from app.actions.everywhere import EVERYWHERE
 from app.actions.experiment import EXPERIMENT
@@ -8,7 +9,7 @@ from app.actions.places import PLACES
 from app.actions.run import RUN
 
 PANES = ("experiments", "overview", "config", "live", "runs", "compare", "data")
-ACTIONS = (*PLACES, *EXPERIMENT, *DATA, *RUN, *EVERYWHERE)
+ACTIONS = (*PLACES, *EXPERIMENT, *DATA, *COMPARE, *RUN, *EVERYWHERE)
 
 
 def footer_actions(pane: str) -> list[Action]:

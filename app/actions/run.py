@@ -33,5 +33,6 @@ RUN = (
         "Run",
         f"{CLI} logs RUN -f",
         ("live",),
+        only=True,
     ),
 )
