@@ -57,8 +57,11 @@ async def read(settings: Settings, question: Question, tell: Tell) -> "Report":
     Raises:
         BadInput, RunFailed: the sentence that the command ended with.
     """
-    arguments = ("compare", "--all-metrics", "--format", "report", *question.arguments)
-    out = await experiments(settings, *arguments, tell=tell)
+    from experiments.comparison_cache import images_folder
+
+    kept_beside = str(images_folder(settings, **question.sides))
+    arguments = ("--all-metrics", "--format", "report", "--images", kept_beside, *question.arguments)
+    out = await experiments(settings, "compare", *arguments, tell=tell)
     return await asyncio.to_thread(_keep_report, settings, question, out)
 
 
@@ -74,23 +77,23 @@ def _keep_report(settings: Settings, question: Question, text: str) -> "Report":
     return report
 
 
-@dataclass(frozen=True, slots=True)
-class ClassRead:
-    """One class picture by picture, and where the pictures themselves lie."""
+def kept_images(settings: Settings, question: Question, row: "Comparison") -> "ClassImages | None":
+    """Return both scores of every picture of a row; they were kept with its table."""
+    from experiments import comparison_cache as cache
 
-    images: "ClassImages"
-    archives: "Archives"
-
-
-def kept_class(settings: Settings, report: "Report", row: "Comparison") -> ClassRead | None:
-    from experiments.comparison_cache import images_file
-    from experiments.comparison_cache import kept as kept_object
-
-    found = kept_object(images_file(settings, report, row))
-    return _class_read(found) if found else None
+    return cache.kept_images(cache.images_folder(settings, **question.sides), row)
 
 
-async def read_class(settings: Settings, report: "Report", row: "Comparison", tell: Tell) -> ClassRead:
+def kept_archives(settings: Settings, report: "Report", row: "Comparison") -> "Archives | None":
+    """Return where the pictures of a row lie, if they were looked at before."""
+    from experiments import comparison_cache as cache
+
+    return cache.kept_archives(cache.archives_file(settings, report, row))
+
+
+async def fetch_class(
+    settings: Settings, report: "Report", row: "Comparison", tell: Tell
+) -> "tuple[ClassImages, Archives]":
     """Fetch both scores of every picture of a row, and the pictures of one run a side.
 
     Raises:
@@ -98,35 +101,28 @@ async def read_class(settings: Settings, report: "Report", row: "Comparison", te
     """
     from experiments.comparison_cache import pictures_folder
 
-    pairs = (("--baseline", row.baseline_runs), ("--final", row.final_runs))
-    chosen = [part for option, runs in pairs for run in runs for part in (option, run)]
+    sides = (("--baseline", row.baseline_runs), ("--final", row.final_runs))
+    chosen = [part for option, runs in sides for run in runs for part in (option, run)]
     arguments = ["--per-image", row.defect_class, "--metric", row.metric, "--json", *chosen]
     out = await experiments(settings, "compare", *arguments, "--archives", str(pictures_folder(settings)), tell=tell)
     return await asyncio.to_thread(_keep_class, settings, report, row, out)
 
 
-def _keep_class(settings: Settings, report: "Report", row: "Comparison", text: str) -> ClassRead:
+def _keep_class(settings: Settings, report: "Report", row: "Comparison", text: str) -> "tuple[ClassImages, Archives]":
     import json
 
-    from experiments.comparison_cache import images_file, keep, pictures_folder, prune
-
-    found = _class_read(json.loads(text))
-    if found is None:
-        raise RunFailed("compare --per-image printed something else than pictures")
-    keep(images_file(settings, report, row), text)
-    prune(pictures_folder(settings))
-    return found
-
-
-def _class_read(record: dict) -> ClassRead | None:
+    from experiments import comparison_cache as cache
     from experiments.image_changes import ClassImages
     from experiments.picture_archives import Archives
 
     try:
-        read = ClassRead(ClassImages.from_record(record), Archives.from_record(record["archives"]))
-    except (KeyError, TypeError):
-        return None  # an older version wrote it
-    return read if read.archives.are_there else None
+        record = json.loads(text)
+        found = ClassImages.from_record(record), Archives.from_record(record["archives"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunFailed(f"compare --per-image printed something else than pictures ({error})") from error
+    cache.keep(cache.archives_file(settings, report, row), json.dumps(record["archives"]))
+    cache.prune(cache.pictures_folder(settings))
+    return found
 
 
 async def write(settings: Settings, question: Question, arguments: tuple[str, ...], *, from_store: bool) -> str:

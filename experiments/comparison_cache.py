@@ -8,6 +8,8 @@ from typing import Any
 
 from experiments.comparison import Comparison
 from experiments.comparison_report import Report, from_json, to_json
+from experiments.image_changes import ClassImages, file_name
+from experiments.picture_archives import Archives
 from pipeseg.run_directory import write_atomically
 from pipeseg.settings import Settings
 
@@ -33,14 +35,36 @@ def report_file(settings: Settings, baseline: Iterable[str] = (), final: Iterabl
     return folder(settings) / f"report-{_key(settings.tracking_uri, sorted(baseline), sorted(final))}.json"
 
 
-def images_file(settings: Settings, report: Report, row: Comparison) -> Path:
-    """Return where the pictures of a row are kept: a run that has ended again since has others."""
-    runs = [(run_id, found.ended if (found := report.run(run_id)) else None) for run_id in runs_of(row)]
-    return folder(settings) / f"images-{_key(settings.tracking_uri, row.defect_class, row.metric, runs)}.json"
+def images_folder(settings: Settings, baseline: Iterable[str] = (), final: Iterable[str] = ()) -> Path:
+    """Return where the scores of every picture of a comparison are kept, beside its table."""
+    return report_file(settings, baseline, final).with_suffix("")
 
 
-def runs_of(row: Comparison) -> tuple[str, ...]:
-    return row.baseline_runs + row.final_runs
+def kept_images(folder: Path, row: Comparison) -> ClassImages | None:
+    """Return both scores of every picture of a row; None where there are none, or those of other runs."""
+    found = kept(folder / file_name(row.defect_class, row.metric))
+    try:
+        images = ClassImages.from_record(found or {})
+    except (KeyError, TypeError):
+        return None
+    mine = (row.defect_class, row.metric, row.baseline_runs, row.final_runs)
+    return images if mine == (images.defect_class, images.metric, images.baseline_runs, images.final_runs) else None
+
+
+def archives_file(settings: Settings, report: Report, row: Comparison) -> Path:
+    """Return where it is kept which archives hold the pictures of a row; a run that has ended again has others."""
+    ids = row.baseline_runs + row.final_runs
+    runs = [(run_id, found.ended if (found := report.run(run_id)) else None) for run_id in ids]
+    return folder(settings) / f"archives-{_key(settings.tracking_uri, row.defect_class, runs)}.json"
+
+
+def kept_archives(path: Path) -> Archives | None:
+    """Return where the pictures of a row lie; None where that is not known, or they are gone."""
+    try:
+        archives = Archives.from_record(kept(path) or {})
+    except (KeyError, TypeError):
+        return None
+    return archives if archives.are_there else None
 
 
 def kept_report(path: Path) -> Report | None:

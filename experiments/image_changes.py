@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -87,6 +88,12 @@ class ClassImages:
             tuple(ImageChange(**{name: each[name] for name in names}) for each in record["images"]),
             tuple(record["notes"]),
         )
+
+
+def file_name(defect_class: str, metric: str) -> str:
+    """Return under which name the pictures of a class are kept among those of others."""
+    plain = re.sub(r"[^\w.-]+", "_", defect_class).strip(".") or "class"
+    return f"{plain}-{metric}.json"
 
 
 def image_changes(pairing: "Pairing", scores: "Scores", metric: str) -> ClassImages:

@@ -203,4 +203,4 @@ class Comparing(Launching):
             return
         from app.screens.drill_down import DrillDown
 
-        self.push_screen(DrillDown(self.settings, self.report, row))
+        self.push_screen(DrillDown(self.settings, self.question, self.report, row))

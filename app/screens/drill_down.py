@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
@@ -17,7 +17,7 @@ from app.action import bindings, readable_key
 from app.compare_actions import ALWAYS, DRILL_ACTIONS, KEY_BAR
 from app.compare_view import change, class_name, interval, points, probability, verdict
 from app.compare_words import metric_word
-from app.comparison import ClassRead
+from app.comparison import Question
 from app.language import N_, _
 from app.screens.painted import ARROWS, PaintedScreen
 from app.text import escape, score
@@ -25,7 +25,8 @@ from app.widgets.grid import Column, Grid, Row
 from app.widgets.image_scatter import ImageScatter
 from app.widgets.picture_view import PictureView
 from experiments.comparison import LOWER_IS_BETTER, Comparison, Verdict
-from experiments.image_changes import ORDERS, ImageChange, ordered
+from experiments.image_changes import ORDERS, ClassImages, ImageChange, ordered
+from experiments.picture_archives import Archives
 from pipeseg.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,25 +49,24 @@ _ORDER_WORDS = {
 
 
 @dataclass
-class ClassIsRead(Message):
-    """Scores and pictures of the class are there."""
+class ScoresRead(Message):
+    """Both scores of every picture are there."""
 
-    read: ClassRead
+    images: ClassImages
 
 
 @dataclass
-class ClassNotRead(Message):
-    """One sentence says why there are none."""
+class PicturesFetched(Message):
+    """It is known where the pictures lie."""
+
+    archives: Archives
+
+
+@dataclass
+class NotRead(Message):
+    """One sentence says why there is not more."""
 
     problem: str
-
-
-@dataclass
-class ClassProgress(Message):
-    """So many runs are read."""
-
-    done: int
-    total: int
 
 
 class ImageGrid(Grid):
@@ -79,7 +79,11 @@ class DrillDown(PaintedScreen):
     """List, plot and pictures go together: whichever moves, the others follow.
 
     Args:
-        row: of one class and metric, from `report`.
+        row: of one class and metric, from `report`, which answers `question`.
+
+    Attributes:
+        scores, archives: None until they are read.
+        is_read: whether nothing more is to come.
     """
 
     BINDINGS: ClassVar = [
@@ -87,27 +91,13 @@ class DrillDown(PaintedScreen):
         *(Binding(key, f"arrow({key!r})", show=False) for key in ARROWS),
         Binding("ctrl+q", "app.quit", show=False),
     ]
-    DEFAULT_CSS = """
-    DrillDown {
-        align: left top; background: $background;
-        & #drill-title, & #drill-image, & #drill-keys { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
-        & #drill-title, & #drill-keys { background: $panel; }
-        & #drill-words { height: auto; max-height: 2; padding: 0 1; color: $foreground 75%; }
-        & #drill-upper { height: 9fr; }
-        & #drill-plot { width: 2fr; }
-        & #drill-grid { width: 3fr; height: 1fr; margin: 0 0 0 2; }
-        & #drill-picture { height: 10fr; }
-        & #drill-search { display: none; height: 1; border: none; background: $boost; padding: 0 1; }
-        & #drill-search:focus { border: none; }
-        & #drill-keys { dock: bottom; }
-        &.-large #drill-upper, &.-large #drill-words { display: none; }
-    }
-    """
-
-    def __init__(self, settings: Settings, report: "Report", row: Comparison) -> None:
+    def __init__(self, settings: Settings, question: Question, report: "Report", row: Comparison) -> None:
         super().__init__(settings)
-        self.report, self.row = report, row
-        self.read: ClassRead | None = None
+        self.question, self.report, self.row = question, report, row
+        self.scores: ClassImages | None = None
+        self.archives: Archives | None = None
+        self.is_read = False
+        self._progress = 0, 0
         self.order = ORDERS[0]
         self.images: list[ImageChange] = []
         self._began = time.monotonic()
@@ -117,8 +107,7 @@ class DrillDown(PaintedScreen):
         yield Static(id="drill-title")
         yield Static(id="drill-words")
         with Horizontal(id="drill-upper"):
-            with Vertical(id="drill-plot"):
-                yield ImageScatter(id="drill-scatter")
+            yield ImageScatter(id="drill-scatter")
             yield ImageGrid(columns, empty=f" {_('reading …')}", id="drill-grid")
         yield Input(placeholder=_("letters of a name or group; Enter keeps them, Esc shows all"), id="drill-search")
         yield Static(id="drill-image")
@@ -128,7 +117,8 @@ class DrillDown(PaintedScreen):
     def on_mount(self) -> None:
         self.query_one(Grid).focus()
         self.query_one("#drill-words", Static).update(words(self.row))
-        self._say(_("reading both scores of every picture …"))
+        self.set_interval(1.0, self._tell_age)
+        self._tell_age()
         self._draw_title()
         self._draw_keys()
         self._read()
@@ -139,46 +129,64 @@ class DrillDown(PaintedScreen):
     async def _read(self) -> None:
         import asyncio
 
-        from app.comparison import kept_class, read_class
+        from app.comparison import fetch_class, kept_archives, kept_images
         from pipeseg.errors import BadInput, RunFailed
 
         def tell(done: int, total: int) -> None:
-            self.post_message(ClassProgress(done, total))
+            self._progress = done, total
 
         try:
-            found = await asyncio.to_thread(kept_class, self.settings, self.report, self.row)
-            if found is None:
-                found = await read_class(self.settings, self.report, self.row, tell)
-            self.post_message(ClassIsRead(found))
+            images = await asyncio.to_thread(kept_images, self.settings, self.question, self.row)
+            if images:
+                self.post_message(ScoresRead(images))
+            archives = await asyncio.to_thread(kept_archives, self.settings, self.report, self.row)
+            if images is None or archives is None:
+                images, archives = await fetch_class(self.settings, self.report, self.row, tell)
+                self.post_message(ScoresRead(images))
+            self.post_message(PicturesFetched(archives))
         except (BadInput, RunFailed, OSError) as error:
-            self.post_message(ClassNotRead(str(error)))
+            self.post_message(NotRead(str(error)))
 
-    @on(ClassProgress)
-    def show_progress(self, message: ClassProgress) -> None:
-        told = _("reading: {done} of {total} runs").format(done=message.done, total=message.total)
-        self._say(told)
+    def _tell_age(self) -> None:
+        """Say for how long it has been reading."""
+        if self.is_read:
+            return
+        what = _("fetching the pictures") if self.images else _("reading both scores of every picture")
+        counts = ", " + _("{done} of {total} runs").format(done=self._progress[0], total=self._progress[1])
+        seconds = _("{seconds} s").format(seconds=int(time.monotonic() - self._began))
+        self._say(f"{what} … {seconds}{counts if self._progress[1] else ''}")
 
-    @on(ClassIsRead)
-    def class_read(self, message: ClassIsRead) -> None:
+    @on(ScoresRead)
+    def show_scores(self, message: ScoresRead) -> None:
+        if message.images == self.scores:
+            return
+        self.scores = message.images
+        self.query_one(Grid).empty = f" {_('No picture fits.') if self.scores.images else _('There are no scores.')}"
+        self._list()
+        self._tell_age()
+        for note in self.scores.notes:
+            self.notify(note, severity="warning", timeout=10, markup=False)
+
+    @on(PicturesFetched)
+    def show_pictures(self, message: PicturesFetched) -> None:
         from app.pair_painting import PairPainter
         from experiments.picture_archives import PairPictures
 
-        self.read = message.read
-        archives, images = message.read.archives, message.read.images
-        self.query_one(Grid).empty = f" {_('No picture fits.') if images.images else _('There are no scores.')}"
-        self._list()
-        if not any(archives.paths):
-            self._say("; ".join(archives.problems) or _("neither side kept its pictures"))
-        elif images.images:
-            self._say("")
-            self.begin_painting(PairPainter(PairPictures(archives)))
-        for problem in [*images.notes, *(archives.problems if any(archives.paths) else ())]:
+        self.is_read, self.archives = True, message.archives
+        if not any(self.archives.paths):
+            self._say(_("no pictures: {why}").format(why="; ".join(self.archives.problems)))
+            return
+        self._say("")
+        self.begin_painting(PairPainter(PairPictures(self.archives)))
+        for problem in self.archives.problems:
             self.notify(problem, severity="warning", timeout=10, markup=False)
 
-    @on(ClassNotRead)
-    def class_not_read(self, message: ClassNotRead) -> None:
-        self.query_one(Grid).empty = f" [$error]✗ {escape(message.problem)}[/]"
-        self.query_one(Grid).refresh()
+    @on(NotRead)
+    def show_why_not(self, message: NotRead) -> None:
+        self.is_read = True
+        if self.scores is None:
+            self.query_one(Grid).empty = f" [$error]✗ {_('could not be read')}[/]"
+            self.query_one(Grid).refresh()
         self._say(message.problem)
 
     def _say(self, text: str) -> None:
@@ -202,10 +210,10 @@ class DrillDown(PaintedScreen):
 
     def _list(self) -> None:
         """Sort and filter; the cursor goes to the first."""
-        if self.read is None:
+        if self.scores is None:
             return
         text = self.query_one(Input).value.casefold()
-        found = [each for each in self.read.images.images if text in f"{each.file} {each.group}".casefold()]
+        found = [each for each in self.scores.images if text in f"{each.file} {each.group}".casefold()]
         self.images = ordered(found, self.order, self.row.metric)
         grid = self.query_one(Grid)
         grid.show(Row(each.file, self._cells(each)) for each in self.images)
@@ -264,8 +272,9 @@ class DrillDown(PaintedScreen):
             if by_seed:
                 told = " ".join(f"{escape(seed)}:{score(value)}" for seed, value in by_seed.items())
                 parts.append(f"{word} {_('by seed')} {told}")
-        if self.read and len(set(self.read.archives.seeds) | set(image.final_by_seed)) > 1:
-            parts.append(_("masks of seed {seed}").format(seed=self.read.archives.seeds[1]))
+        if self.archives and (image.baseline_by_seed or image.final_by_seed):
+            seeds = " / ".join(str(seed) for seed in dict.fromkeys(self.archives.seeds))
+            parts.append(_("masks of seed {seed}").format(seed=seeds))
         if self.window.zoom > 1:
             parts.append(_("zoom ×{zoom}").format(zoom=f"{self.window.zoom:.1f}"))
         joined = " [$foreground 40%]·[/] ".join(parts)

@@ -6,6 +6,7 @@ from typing import Any
 
 from textual import on, work
 from textual.screen import ModalScreen
+from textual.worker import Worker, WorkerState
 
 from app import messages
 from app.canvas import Blocks, Paints, Shown, Wish, canvas
@@ -38,6 +39,11 @@ class PaintedScreen(ModalScreen[None]):
         self.name_shown: str | None = None
         self.facts = ""
         self._wanted = asyncio.Event()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR and event.worker.error:
+            self.app.report(event.worker.error)  # type: ignore[attr-defined]
+            self.dismiss()
 
     # -- what a screen says of itself ----------------------------------------------------------------------------
 

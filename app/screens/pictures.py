@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
 from textual.widgets import Input, Static
-from textual.worker import Worker, WorkerState
 
 from app import messages
 from app.action import Action, bindings, readable_key
@@ -73,11 +72,6 @@ class PictureScreen(PaintedScreen):
         if message.pictures.problems:
             self.notify(message.pictures.problems[0], severity="warning", timeout=10, markup=False)
         self.begin_painting(Painter(message.pictures))
-
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        if event.state is WorkerState.ERROR and event.worker.error:
-            self.app.report(event.worker.error)  # type: ignore[attr-defined]
-            self.dismiss()
 
     # -- painting ------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from app.language import _
 from app.widgets.braille import Canvas
 
 Point = tuple[float, float]
-_LABEL = 5
+_LABEL = 6
 _DIAGONAL, _UP, _DOWN, _SAME = range(4)
 _STYLES = ("image-scatter--diagonal", "image-scatter--up", "image-scatter--down", "image-scatter--same")
 _DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, 1), "down": (0, -1)}

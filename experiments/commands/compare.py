@@ -55,6 +55,10 @@ def compare(
     per_image: Annotated[
         str | None, typer.Option("--per-image", metavar="CLASS", help="both scores of every test picture of this class")
     ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", metavar="FOLDER", help="also write what --per-image says, of every class and metric"),
+    ] = None,
     sort: Annotated[Order, typer.Option("--sort", help="order of the pictures, with --per-image")] = Order.changed,
     archives: Annotated[
         Path | None,
@@ -76,7 +80,8 @@ def compare(
     form = "json" if as_json else format.value
     metrics = METRICS if all_metrics else (metric.value,)
     if read is not None:
-        if list_runs or per_image or pictures or baseline or final or dataset or defect_class or experiment_name:
+        chosen = (baseline, final, dataset, defect_class, experiment_name)
+        if any((list_runs, per_image, pictures, images, *chosen)):
             raise BadInput("--read shows what was compared before; only --metric, --format and --chart go with it")
         from experiments.comparison_report import read_report
 
@@ -112,6 +117,8 @@ def compare(
         note(f"chart: {chart}")
     if pictures is not None and found is not None:
         _draw_pictures(found, pictures, top)
+    if images is not None and found is not None:
+        _write_all_images(found, metrics, images)
 
 
 def _only(report: "Report", metrics: Sequence[str]) -> "Report":
@@ -188,6 +195,16 @@ def _write_images(
     _hand_out(render(images, form, extra), output)
     for text in images.notes if form != "json" else ():
         note(f"note: {text}")
+
+
+def _write_all_images(found: Collected, metrics: Sequence[str], folder: Path) -> None:
+    """Write a JSON file a class and metric; the tables are in memory by now."""
+    from experiments.image_changes import file_name, image_changes, render
+
+    for pairing in found.pairings:
+        for metric in metrics:
+            images = image_changes(pairing, lambda run, metric=metric: found.reader.per_image(run, metric), metric)
+            _write("--images", folder / file_name(pairing.defect_class, metric), render(images, "json"))
 
 
 def _draw_pictures(found: Collected, folder: Path, top: int) -> None:
