@@ -75,7 +75,7 @@ class PairPainter:
 
 
 def _panels(found: "Pictured") -> list[tuple[str, RGB, tuple]]:
-    """Return (word, its colour, masks: (mask, colour, solid)) of every panel; the truth is outlined in each but one."""
+    """Return (word, its colour, masks: (mask, colour, solid)) of every panel."""
     truth = (found.truth, TRUTH_COLOUR, True)
     panels: list[tuple[str, RGB, tuple]] = [(_("picture"), _PICTURE_COLOUR, ()), (_("truth"), TRUTH_COLOUR, (truth,))]
     for word, colour, mask in (

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
-from rich.style import Style
 from textual.binding import Binding
 from textual.events import Click
 from textual.message import Message
@@ -128,7 +127,7 @@ class ImageScatter(Widget, can_focus=True):
         cursor = self._cursor_cell()
         for column in range(columns):
             owner = canvas.owners[y][column]
-            text, style = canvas.character(column, y), Style() if owner is None else styles[owner]
+            text, style = canvas.character(column, y), self.rich_style if owner is None else styles[owner]
             if (column, y) == cursor:
                 text, style = "◆", self.get_component_rich_style("image-scatter--cursor")
             segments.append(Segment(text, style))
