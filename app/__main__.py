@@ -13,9 +13,11 @@ def main() -> int:
     if parser.parse_args().keys:
         from app.action import key_table
         from app.actions import ACTIONS
+        from app.compare_actions import DRILL_ACTIONS
         from app.picture_actions import PICTURE_ACTIONS
 
         print(f"{key_table(ACTIONS)}\n\nIn the pictures of a dataset:\n\n{key_table(PICTURE_ACTIONS)}")
+        print(f"\nIn a class of the comparison:\n\n{key_table(DRILL_ACTIONS)}")
         return 0
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         print("app: needs a terminal; for scripts use python -m experiments", file=sys.stderr)

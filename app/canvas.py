@@ -7,13 +7,13 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
 from rich.style import Style
 
 from app import graphics
-from app.painting import HALF_BLOCK, Cell, Frame, Look, Painter, Window
+from app.painting import HALF_BLOCK, Cell, Frame, Look, Window
 from app.widgets.half_blocks import strips
 from app.widgets.kitty import MOST_CELLS, delete, placeholders, transmit
 from app.widgets.picture_view import centred
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 
 # pictures that the terminal keeps at a time: what is shown, and a few for going back
 HELD = 6
+
+
+class Paints(Protocol):
+    """Paints pictures by their names; used by one thread at a time. One that is asked for copies has `paint_group`."""
+
+    def paint(
+        self, name: str, columns: int, rows: int, window: Window, look: Look, cell: Cell = HALF_BLOCK
+    ) -> Frame: ...
+
+    def prefetch(self, name: str, columns: int, rows: int, cell: Cell = HALF_BLOCK) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +88,7 @@ class Blocks:
         """Return what the terminal still has."""
         return None
 
-    def paint(self, painter: Painter, wish: Wish) -> Shown:
+    def paint(self, painter: Paints, wish: Wish) -> Shown:
         frame, _ = self._frame(painter, wish)
         if frame.problem:
             return Shown([], problem=frame.problem)
@@ -86,12 +96,13 @@ class Blocks:
         lines = strips(frame.pixels, *size, labels=frame.labels, glyphs=frame.glyphs, shaded=shaded)
         return Shown(centred(lines, wish.columns, wish.rows, wish.style, self.console), frame.facts)
 
-    def _frame(self, painter: Painter, wish: Wish) -> tuple[Frame, Cell]:
+    def _frame(self, painter: Paints, wish: Wish) -> tuple[Frame, Cell]:
         columns = max(1, min(wish.columns - self.spare_columns, self.most_cells))
         rows = min(wish.rows, self.most_cells)
         cell = self.cell(columns, rows)
         if wish.copies:
-            return painter.paint_group(wish.copies, columns, rows, wish.look, cell), cell
+            group = painter.paint_group(wish.copies, columns, rows, wish.look, cell)  # type: ignore[attr-defined]
+            return group, cell
         return painter.paint(wish.name, columns, rows, wish.window, wish.look, cell), cell
 
     def send(self, wish: Wish, shown: Shown) -> None:
@@ -133,7 +144,7 @@ class Graphics(Blocks):
             self._held.move_to_end(wish)
         return self._held.get(wish)
 
-    def paint(self, painter: Painter, wish: Wish) -> Shown:
+    def paint(self, painter: Paints, wish: Wish) -> Shown:
         frame, cell = self._frame(painter, wish)
         if frame.problem:
             return Shown([], problem=frame.problem)

@@ -16,6 +16,7 @@ from app.layers.charting import Charting
 from app.layers.checking import Checking
 from app.layers.diagnosing import Diagnosing
 from app.layers.ending import Ending
+from app.layers.exporting import Exporting
 from app.layers.inspecting import Inspecting
 from app.layers.reading_log import ReadingLog
 from app.layers.studying import Studying
@@ -23,7 +24,7 @@ from app.layers.studying import Studying
 _BY_NAME = {action.name: action for action in ACTIONS}
 
 
-class Dashboard(Charting, ReadingLog, Diagnosing, Ending, Studying, Checking, Inspecting):
+class Dashboard(Charting, ReadingLog, Diagnosing, Ending, Exporting, Studying, Checking, Inspecting):
     """Every layer together; one that no other stands on is a base of its own.
 
     Args:
@@ -41,9 +42,6 @@ class Dashboard(Charting, ReadingLog, Diagnosing, Ending, Studying, Checking, In
 
     def action_refresh(self) -> None:
         super().action_refresh()
-        self.read_list()
-        if self.pane == "compare":
-            self.compare()
         if self.pane == "data":
             self.read_datasets()
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from app.comparison import Table
     from app.follow import Advance
     from experiments.dataset_jobs import Job
     from experiments.datasets import DatasetView
@@ -119,13 +118,6 @@ class Copied(Message):
 
     text: str
     what: str
-
-
-@dataclass
-class Compared(Message):
-    """The comparison was read."""
-
-    table: "Table"
 
 
 @dataclass

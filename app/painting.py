@@ -114,7 +114,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """Where a part of the picture lies on the screen: `left, top, right, bottom` of the part in its pixels."""
 
     left: float
@@ -147,7 +147,7 @@ class Painter:
             image, labels, glyphs, words = self._compose(facts, *cell.room(columns, rows), window, look, cell)
         except Unreadable as error:
             return Frame(b"", 0, 0, problem=str(error))
-        return Frame(_bytes(image), *image.size, tuple(labels), tuple(glyphs), words)
+        return Frame(to_bytes(image), *image.size, tuple(labels), tuple(glyphs), words)
 
     def paint_group(
         self, names: Sequence[str], columns: int, rows: int, look: Look, cell: Cell = HALF_BLOCK
@@ -156,7 +156,7 @@ class Painter:
         from PIL import Image
 
         shown = list(names)[:MOST_TILES]
-        across = _best_columns(len(shown), columns, 2 * rows)
+        across = best_columns(len(shown), columns, 2 * rows)
         down = -(-len(shown) // across)
         width, tile_rows = columns // across, rows // down
         canvas = Image.new("RGB", cell.room(columns, rows), (18, 18, 18))
@@ -176,7 +176,7 @@ class Painter:
             canvas.paste(image, (round(left * cell.width), round((top + 1) * cell.height)))
             labels += [replace(label, column=label.column + left, row=label.row + top + 1) for label in own_labels]
             glyphs += [replace(glyph, column=glyph.column + left, row=glyph.row + top + 1) for glyph in own_glyphs]
-        return Frame(_bytes(canvas), *canvas.size, tuple(labels), tuple(glyphs))
+        return Frame(to_bytes(canvas), *canvas.size, tuple(labels), tuple(glyphs))
 
     def prefetch(self, name: str, columns: int, rows: int, cell: Cell = HALF_BLOCK) -> None:
         """Decode a picture that may be asked for next; what is wrong with it is told when it is."""
@@ -193,8 +193,8 @@ class Painter:
     ) -> "tuple[Image, list[Label], list[Glyph], str]":
         side = None if window.zoom > 1 else _side(width, height)
         decoded = self.store.read(facts.image, "RGB", side)
-        place = _place(decoded, width, height, window)
-        image = _part(decoded, place)
+        place = place_of(decoded, width, height, window)
+        image = cut(decoded, place)
         words = f"{decoded.width}×{decoded.height}"
         if look.colours != "full":
             image = image.convert("L").convert("RGB")
@@ -206,7 +206,7 @@ class Painter:
             else:
                 if (mask.width, mask.height) == (decoded.width, decoded.height):
                     own = self._colour_of(facts.mask_class)
-                    filled, colour = _part(mask, place), own or MASK_COLOUR
+                    filled, colour = cut(mask, place), own or MASK_COLOUR
                     image = tint(image, filled, colour, look.colours, solid=False, line=cell.line)
                 else:
                     words += f" · its mask is {mask.width}×{mask.height}: not drawn"
@@ -224,7 +224,7 @@ class Painter:
         return CLASS_COLOURS[self.pictures.classes.index(key) % len(CLASS_COLOURS)]
 
     def _draw_hand(
-        self, image: "Image", facts: "PictureFacts", place: _Place, look: Look, cell: Cell, labels: list[Label]
+        self, image: "Image", facts: "PictureFacts", place: Place, look: Look, cell: Cell, labels: list[Label]
     ) -> "Image":
         from PIL import Image, ImageDraw
 
@@ -250,7 +250,7 @@ class Painter:
         self,
         image: "Image",
         facts: "PictureFacts",
-        place: _Place,
+        place: Place,
         look: Look,
         cell: Cell,
         labels: list[Label],
@@ -284,17 +284,17 @@ def _side(width: int, height: int) -> int:
     return min(2 * longer, max(longer, 1024))
 
 
-def _place(decoded: Decoded, width: int, height: int, window: Window) -> _Place:
+def place_of(decoded: Decoded, width: int, height: int, window: Window) -> Place:
     """Return the part of the picture that is shown, and how large: as large as the screen allows, never distorted."""
     scale = min(width / decoded.width, height / decoded.height) * window.zoom
     part_width, part_height = min(decoded.width, width / scale), min(decoded.height, height / scale)
     left = min(max(0.0, window.x * decoded.width - part_width / 2), decoded.width - part_width)
     top = min(max(0.0, window.y * decoded.height - part_height / 2), decoded.height - part_height)
     size = max(1, round(part_width * scale)), max(1, round(part_height * scale))
-    return _Place(left, top, left + part_width, top + part_height, *size)
+    return Place(left, top, left + part_width, top + part_height, *size)
 
 
-def _part(decoded: Decoded, place: _Place) -> "Image":
+def cut(decoded: Decoded, place: Place) -> "Image":
     """Cut out and scale: by averaging when the picture shrinks, in square pixels when it grows much."""
     from PIL.Image import Resampling
 
@@ -307,10 +307,10 @@ def _part(decoded: Decoded, place: _Place) -> "Image":
     return decoded.image.resize((place.width, place.height), how, box=box, reducing_gap=3.0)
 
 
-def _best_columns(count: int, width: int, height: int) -> int:
+def best_columns(count: int, width: int, height: int) -> int:
     """Return in how many columns `count` tiles are largest, taking pictures to be about 4:3."""
     return max(range(1, count + 1), key=lambda across: min(width / across / 4, height / -(-count // across) / 3))
 
 
-def _bytes(image: "Image") -> bytes:
+def to_bytes(image: "Image") -> bytes:
     return image.point(lambda value: value & _STEPS).tobytes()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from experiments.comparing import Scored, read_pairing
 from experiments.drawing import COLOURS, HAND, drawn
 from experiments.pairing import Pairing
+from experiments.picture_archives import first_of_both
 from experiments.table_sections import name
 from experiments.tracking import PICTURES, TrackedRun, TrackingReader
 
@@ -49,7 +50,7 @@ def contact_sheets(
             continue
         chosen = choose(scored, top)
         files = {file for kind in chosen.values() for file in kind}
-        sides = [_pictures(run, files, reader, say) for run in _first_of_both(pairing)]
+        sides = [_pictures(run, files, reader, say) for run in first_of_both(pairing)]
         if None in sides:
             continue
         for kind, listed in chosen.items():
@@ -67,15 +68,6 @@ def choose(scored: Scored, top: int) -> dict[str, list[str]]:
         return [scored.files[index] for index in order.argsort(kind="stable") if among[index]][:top]
 
     return {"lost": first(change, change < 0), "gained": first(-change, change > 0), "worst": first(final, final >= 0)}
-
-
-def _first_of_both(pairing: Pairing) -> tuple[TrackedRun, TrackedRun]:
-    """Return baseline and final of the first seed that both have, else the first of each."""
-    finals = {run.seed: run for run in pairing.finals}
-    for run in pairing.baselines:
-        if run.seed in finals:
-            return run, finals[run.seed]
-    return pairing.baselines[0], pairing.finals[0]
 
 
 def _pictures(

@@ -1,6 +1,6 @@
 """Which runs are compared: per class one test set, one recipe, one run a seed on either side."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.tracking import TrackedRun
@@ -95,12 +95,22 @@ def pair_runs(
                 f"{name}: the newest final ({newest.run_id}) has no baseline of the same settings; to see it, add"
                 f" --final {newest.run_id}"
             )
-        arms = {}
-        for stage in ("equal_budget", "full_masks"):
+        arms: dict[str, tuple[TrackedRun, ...]] = {}
+        notes += [f"{name}: {remark}" for remark in _other_stages(sides)]
+        compared = {run.stage for side in sides.values() for run in side}
+        # what is compared already is not held against itself as well
+        for stage in sorted({"equal_budget", "full_masks"} - compared):
             arms[stage], remark = _held_against(stage, of_class, sides["baseline"] + sides["final"])
             notes += [f"{name}: {remark}"] if remark else []
         pairings.append(Pairing(name, sides["baseline"], sides["final"], **arms))
     return pairings, notes
+
+
+def _other_stages(sides: Mapping[str, Sequence[TrackedRun]]) -> Iterator[str]:
+    """Tell which side holds runs of another stage than it is named after: somebody chose them."""
+    for side, runs in sides.items():
+        if other := sorted({run.stage for run in runs} - {side}):
+            yield f"the {side} side holds runs of stage {', '.join(other)}"
 
 
 def _held_against(

@@ -80,7 +80,8 @@ def compare_runs(run: Run) -> str | None:
     except (BadInput, RunFailed) as error:
         return str(error)
     rows = json.loads(table.read_text(encoding="utf-8"))
-    for text in [*notes.getvalue().splitlines(), *map(_sentence, rows)]:
+    said = [line for line in notes.getvalue().splitlines() if line.startswith("note: ")]
+    for text in [*said, *map(_sentence, rows)]:
         run.message(text)
     return None if rows else "MLflow holds nothing to compare"
 

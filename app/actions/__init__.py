@@ -2,6 +2,7 @@
 
 from app.action import Action
 from app.actions.charts import CHARTS
+from app.actions.compare import COMPARE
 from app.actions.data import DATA
 from app.actions.everywhere import EVERYWHERE
 from app.actions.experiment import EXPERIMENT
@@ -10,7 +11,7 @@ from app.actions.run import RUN
 from app.actions.study import STUDY
 
 PANES = ("experiments", "overview", "config", "live", "runs", "compare", "data", "study", "health")
-ACTIONS = (*PLACES, *EXPERIMENT, *DATA, *STUDY, *RUN, *CHARTS, *EVERYWHERE)
+ACTIONS = (*PLACES, *EXPERIMENT, *DATA, *COMPARE, *STUDY, *RUN, *CHARTS, *EVERYWHERE)
 
 
 def footer_actions(pane: str) -> list[Action]:

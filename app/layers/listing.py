@@ -55,6 +55,9 @@ class Listing(Watching):
         finally:
             self._listing = False
 
+    def action_refresh(self) -> None:
+        self.read_list()
+
     @on(messages.Listed)
     def listed(self, message: messages.Listed) -> None:
         before, is_opening = self.experiment, not self.experiments and self.runs is None

@@ -1,22 +1,19 @@
 """The pictures of a dataset, one at a time, with mask, boxes, hand polygons and what the audit found."""
 
-import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
-from textual.worker import Worker, WorkerState
 
 from app import messages
 from app.action import Action, bindings, readable_key
-from app.canvas import Blocks, Wish, canvas
-from app.painting import CLASS_COLOURS, MASK_COLOUR, Look, Painter, Window
+from app.painting import CLASS_COLOURS, MASK_COLOUR, Painter, Window
 from app.picture_actions import ALWAYS, KEY_BAR, PICTURE_ACTIONS
+from app.screens.painted import ARROWS, PaintedScreen
 from app.text import escape
 from app.widgets.half_blocks import RGB
 from app.widgets.picture_view import PictureView
@@ -25,21 +22,13 @@ from pipeseg.settings import Settings
 if TYPE_CHECKING:
     from experiments.pictures import Pictures
 
-ZOOM_STEP = 1.5
-PAN_STEP = 0.25
-ARROWS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 # how many pictures ahead are decoded while nobody asks for anything
 AHEAD = (1, -1, 2)
 
 
-class PictureScreen(ModalScreen[None]):
-    """Keys change what is wanted; one worker paints the newest wish in a thread, so that keys never wait.
+class PictureScreen(PaintedScreen):
+    """One picture after the other, or all copies of one side by side."""
 
-    Attributes:
-        name_shown: the picture that is on the screen by now.
-    """
-
-    AUTO_FOCUS = ""  # the search would take the keys
     BINDINGS: ClassVar = [
         *bindings(PICTURE_ACTIONS),
         *(Binding(key, f"arrow({key!r})", show=False) for key in ARROWS),
@@ -47,20 +36,13 @@ class PictureScreen(ModalScreen[None]):
     ]
 
     def __init__(self, settings: Settings, dataset: str) -> None:
-        super().__init__()
-        self.settings, self.dataset = settings, dataset
+        super().__init__(settings)
+        self.dataset = dataset
         self.pictures: Pictures | None = None
-        self.painter: Painter | None = None
-        self.canvas = Blocks(self.app.console)
         self.names: tuple[str, ...] = ()
         self.index = 0
         self.filter: str | None = None
-        self.window = Window()
-        self.look = Look()
         self.shows_copies = False
-        self.name_shown: str | None = None
-        self._facts = ""
-        self._wanted = asyncio.Event()
 
     def compose(self) -> ComposeResult:
         yield Static(id="picture-title")
@@ -71,29 +53,9 @@ class PictureScreen(ModalScreen[None]):
         yield Static(id="picture-keys")
 
     def on_mount(self) -> None:
-        colours = "none" if self.app.console.color_system is None else "grey" if self.app.no_color else "full"
-        self.look = replace(self.look, colours=colours)
-        self.canvas = canvas(self.settings.pictures, self.app.console, self._write, in_browser=self.app.is_web)
-        self.app.set_class(not self.canvas.bears_tint, "-graphics")
-        self.app.app_resume_signal.subscribe(self, self._show_again)
-        self.app.leaving.subscribe(self, lambda _: self.canvas.close(), immediate=True)  # type: ignore[attr-defined]
         self.query_one(PictureView).show((), f"{self.dataset}: reading what is known about its pictures …")
         self._draw_keys()
         self._read()
-
-    def on_unmount(self) -> None:
-        self.canvas.close()
-        self.app.remove_class("-graphics")
-
-    def _write(self, text: str) -> None:
-        """To the terminal, past Textual; called where frames are written, so never within one."""
-        if self.app._driver is not None:
-            self.app._driver.write(text)
-
-    def _show_again(self, _: object) -> None:
-        """After Ctrl+Z and fg: the terminal forgets pictures when another program has its screen."""
-        self.canvas.forget()
-        self._want()
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -106,17 +68,10 @@ class PictureScreen(ModalScreen[None]):
     @on(messages.PicturesRead)
     def pictures_read(self, message: messages.PicturesRead) -> None:
         self.pictures = message.pictures
-        self.painter = Painter(message.pictures)
         self.names = message.pictures.names
         if message.pictures.problems:
             self.notify(message.pictures.problems[0], severity="warning", timeout=10, markup=False)
-        self._paint_for_ever()
-        self._want()
-
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        if event.state is WorkerState.ERROR and event.worker.error:
-            self.app.report(event.worker.error)  # type: ignore[attr-defined]
-            self.dismiss()
+        self.begin_painting(Painter(message.pictures))
 
     # -- painting ------------------------------------------------------------------------------------------------
 
@@ -125,47 +80,19 @@ class PictureScreen(ModalScreen[None]):
         """The picture that is wanted."""
         return self.names[self.index] if self.names else None
 
-    def _want(self) -> None:
-        """Something changed that is painted."""
-        self._wanted.set()
-        self._draw_words()
-
     @on(messages.PictureWanted)
-    def size_changed(self) -> None:
+    def draw_keys_again(self) -> None:
         self._draw_keys()
-        if self.painter:
-            self._want()
 
-    @work(exclusive=True, group="paint", exit_on_error=False)
-    async def _paint_for_ever(self) -> None:
-        view = self.query_one(PictureView)
-        while True:
-            await self._wanted.wait()
-            self._wanted.clear()
-            name, (columns, rows) = self.current, view.size
-            if name is None or not columns or not rows:
-                continue
-            copies = self._copies() if self.shows_copies else ()
-            wish = Wish(name, copies, columns, rows, self.window, self.look, view.rich_style)
-            assert self.painter
-            shown = self.canvas.known(wish) or await asyncio.to_thread(self.canvas.paint, self.painter, wish)
-            self.canvas.send(wish, shown)
-            view.show(shown.lines, shown.problem or "")
-            self.name_shown, self._facts = name, shown.facts
-            self._draw_words()
-            await self._look_ahead(columns, rows)
+    def copies_shown(self) -> tuple[str, ...]:
+        return self._copies() if self.shows_copies else ()
 
-    async def _look_ahead(self, columns: int, rows: int) -> None:
-        for step in AHEAD:
-            if self._wanted.is_set() or not self.names or not self.painter:
-                return
-            neighbour = self.names[(self.index + step) % len(self.names)]
-            cell = self.canvas.cell(columns, rows)
-            await asyncio.to_thread(self.painter.prefetch, neighbour, columns, rows, cell)
+    def ahead(self) -> list[str]:
+        return [self.names[(self.index + step) % len(self.names)] for step in AHEAD] if self.names else []
 
     # -- words ---------------------------------------------------------------------------------------------------
 
-    def _draw_words(self) -> None:
+    def draw_words(self) -> None:
         pictures, name = self.pictures, self.current
         if pictures is None:
             return
@@ -178,8 +105,8 @@ class PictureScreen(ModalScreen[None]):
             parts.append(f"only {escape(self.filter)}" if self.filter else "only without a class")
         if self.window.zoom > 1:
             parts.append(f"zoom ×{self.window.zoom:.1f}")
-        if self.name_shown == name and self._facts:
-            parts.append(escape(self._facts))
+        if self.name_shown == name and self.facts:
+            parts.append(escape(self.facts))
         if facts.hand_labelled:
             parts.append("hand-labelled" if facts.regions else "hand-labelled: nothing there")
         copies = self._copies()
@@ -236,7 +163,7 @@ class PictureScreen(ModalScreen[None]):
     def _go(self, index: int) -> None:
         if self.names:
             self.index, self.window, self.shows_copies = index % len(self.names), Window(), False
-            self._want()
+            self.want()
 
     def action_next_picture(self) -> None:
         self._go(self.index + 1)
@@ -267,7 +194,7 @@ class PictureScreen(ModalScreen[None]):
                 self._go(index)
                 only_copies = {finding.kind for finding in self.pictures.known[self.names[index]].findings}
                 self.shows_copies = only_copies == {"duplicate"}
-                self._want()
+                self.want()
                 return
         self.notify("the audit has nothing to say about these pictures; a in Data starts one", severity="warning")
 
@@ -279,11 +206,11 @@ class PictureScreen(ModalScreen[None]):
             self.notify("no copies of this picture are known", timeout=3)
             return
         self.shows_copies = not self.shows_copies
-        self._want()
+        self.want()
 
     def action_toggle(self, layer: str) -> None:
         self.look = replace(self.look, **{layer: not getattr(self.look, layer)})
-        self._want()
+        self.want()
 
     def action_next_class(self) -> None:
         self._filter(1)
@@ -302,29 +229,14 @@ class PictureScreen(ModalScreen[None]):
         self.names = self.pictures.having(self.filter)
         self._go(self.names.index(current) if current in self.names else 0)
 
-    def action_zoom_in(self) -> None:
-        self._zoom(ZOOM_STEP)
-
-    def action_zoom_out(self) -> None:
-        self._zoom(1 / ZOOM_STEP)
-
-    def _zoom(self, factor: float) -> None:
-        self.window = self.window.zoomed(factor)
+    def zoom(self, factor: float) -> None:
         self.shows_copies = False
-        self._want()
-
-    def action_whole(self) -> None:
-        self.window = Window()
-        self._want()
+        super().zoom(factor)
 
     def action_arrow(self, key: str) -> None:
         """Move what is shown; while that is everything, go to another picture."""
-        across, down = ARROWS[key]
-        if self.window.zoom > 1:
-            self.window = self.window.moved(across * PAN_STEP, down * PAN_STEP)
-            self._want()
-        elif across:
-            self._go(self.index + across)
+        if not self.pan(key) and ARROWS[key][0]:
+            self._go(self.index + ARROWS[key][0])
 
     def action_search(self) -> None:
         search = self.query_one("#picture-search", Input)
@@ -356,11 +268,7 @@ class PictureScreen(ModalScreen[None]):
     def action_picture_help(self) -> None:
         from app.screens.help import Help
 
-        self.app.push_screen(Help(PICTURE_ACTIONS), self._run_named)
-
-    async def _run_named(self, name: str | None) -> Any:
-        if name:
-            await self.run_action(name)
+        self.app.push_screen(Help(PICTURE_ACTIONS), self.run_named)
 
 
 def _patch(colour: RGB, words: str) -> Content:

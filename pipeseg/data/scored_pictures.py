@@ -8,7 +8,8 @@ take about 1 MB.
 import io
 import json
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,23 +75,45 @@ class ScoredPictures:
         write_atomically(path, buffer.getvalue())
 
 
+class ScoredArchive:
+    """An archive that was opened once, for one picture after the other; used by one thread at a time.
+
+    Raises (every method):
+        ValueError: the file is no such archive, or damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # closed again: whoever looks through pictures may be long about it
+        with self._reading(), zipfile.ZipFile(path) as archive:
+            self.index: dict[str, dict[str, Any]] = dict(json.loads(archive.read(INDEX)))
+
+    def read(self, file: str) -> ScoredPicture | None:
+        """Return one picture, None where the archive has no such."""
+        if not (entry := self.index.get(file)):
+            return None
+        with self._reading(), zipfile.ZipFile(self.path) as archive:
+            with Image.open(io.BytesIO(archive.read(entry["thumbnail"])), formats=("JPEG",)) as picture:
+                thumbnail = np.asarray(picture.convert("RGB"))
+            size = entry["height"], entry["width"]
+            return ScoredPicture(thumbnail, *(rle.decode(entry[key], *size) for key in ("truth", "prediction")))
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise ValueError(f"{self.path.name} is gone") from error
+        except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError) as error:
+            raise ValueError(f"{self.path.name} is damaged ({error})") from error
+
+
 def read_scored_pictures(path: Path, files: Collection[str]) -> dict[str, ScoredPicture]:
     """Return those of `files` that the archive holds.
 
     Raises:
         ValueError: the file is no such archive, or damaged.
     """
-    found = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            index = json.loads(archive.read(INDEX))
-            for file in files:
-                if entry := index.get(file):
-                    with Image.open(io.BytesIO(archive.read(entry["thumbnail"])), formats=("JPEG",)) as picture:
-                        thumbnail = np.asarray(picture.convert("RGB"))
-                    size = entry["height"], entry["width"]
-                    masks = (rle.decode(entry[key], *size) for key in ("truth", "prediction"))
-                    found[file] = ScoredPicture(thumbnail, *masks)
-    except (zipfile.BadZipFile, KeyError, TypeError, OSError) as error:
-        raise ValueError(f"{path.name} is damaged ({error})") from error
-    return found
+    archive = ScoredArchive(path)
+    found = ((file, archive.read(file)) for file in files)
+    return {file: picture for file, picture in found if picture}

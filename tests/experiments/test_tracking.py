@@ -12,11 +12,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
 
 from experiments.__main__ import main
+from experiments.picture_archives import Archives, PairPictures
 from experiments.tracking import TrackingReader, read_scores, read_table
 from experiments.uploader import upload
 from pipeseg.errors import BadInput
@@ -179,6 +181,75 @@ def test_chart_and_pictures_from_mlflow_alone(compare: Callable[..., Done], stud
     done = compare(study, "--experiment-name", "Both", "--pictures", str(folder), "--chart", str(chart))
     assert done.returncode == 0 and "kept none of its test pictures" in done.stderr
     assert compare(study, "--chart", "chart.pdf").returncode == 2
+
+
+def test_a_report_is_read_again_without_the_store(compare: Callable[..., Done], study: str, tmp_path: Path) -> None:
+    report, page, images = tmp_path / "r.json", tmp_path / "page.html", tmp_path / "images"
+    arguments = ("--experiment-name", "Study", "--all-metrics", "--format", "report", "--images", str(images))
+    done = compare(study, *arguments, "-o", str(report))
+    assert done.returncode == 0, done.stderr
+    value = json.loads(report.read_text(encoding="utf-8"))
+    assert {run["stage"] for run in value["runs"]} == {"baseline", "final", "equal_budget", "full_masks"}
+    assert {note["metric"] for note in value["notes"]} >= {None, "specificity"}
+    nowhere = "http://127.0.0.1:9"
+    done = compare(nowhere, "--read", str(report), "--metric", "dice", "--format", "csv")
+    assert done.returncode == 0 and "specificity" not in done.stderr
+    [line] = csv.DictReader(io.StringIO(done.stdout))
+    assert line["metric"] == "dice"
+    assert compare(nowhere, "--read", str(report), "--format", "html", "-o", str(page)).returncode == 0
+    root = ElementTree.fromstring(page.read_text(encoding="utf-8"))
+    text = " ".join(root.itertext())
+    assert "What weakens this table" in text and line["baseline_runs"].split()[0] in text
+    [image] = root.iter("{http://www.w3.org/1999/xhtml}img")
+    assert image.get("src", "").startswith("data:image/png;base64,")
+    assert len(json.loads((images / "crack-iou.json").read_text())["images"]) == 40
+    done = compare(nowhere, "--read", str(report), "--metric", "specificity")
+    assert done.returncode == 2 and "none of specificity" in done.stderr
+    assert compare(nowhere, "--read", str(report), "--class", "crack").returncode == 2
+    (tmp_path / "other.json").write_text("[1]")
+    done = compare(nowhere, "--read", str(tmp_path / "other.json"))
+    assert done.returncode == 2 and "holds no comparison" in done.stderr
+
+
+def test_a_class_picture_by_picture(compare: Callable[..., Done], study: str, tmp_path: Path) -> None:
+    one = ("--experiment-name", "Study", "--per-image", "crack")
+    done = compare(study, *one, "--json", "--archives", str(tmp_path / "kept"), "--sort", "lost")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    changes = [image["change"] for image in found["images"]]
+    assert len(changes) == 40 and changes == sorted(changes)
+    image = found["images"][0]
+    assert image["baseline"] == pytest.approx(sum(image["baseline_by_seed"].values()) / 2)
+    assert image["change"] == pytest.approx(image["final"] - image["baseline"]) and image["group"].startswith("g")
+    archives = found["archives"]
+    assert archives["problems"] == [] and archives["baseline"]["seed"] == archives["final"]["seed"] == 0
+    before = {path: path.stat().st_ino for path in (tmp_path / "kept").iterdir()}
+    assert {archives[side]["path"] for side in ("baseline", "final")} == set(map(str, before))
+    compare(study, *one, "--json", "--archives", str(tmp_path / "kept"))
+    assert {path: path.stat().st_ino for path in (tmp_path / "kept").iterdir()} == before, "fetched once"
+    picture = PairPictures(Archives.from_record(archives)).read("5.png")
+    assert picture.truth.sum() == 256 and picture.baseline.sum() == 16 * 22 and picture.final.sum() == 16 * 18
+    done = compare(study, *one, "--format", "csv", "--sort", "name")
+    assert [row["file"] for row in csv.DictReader(io.StringIO(done.stdout))][:3] == ["1.png", "10.png", "11.png"]
+    assert compare(study, *one, "--format", "latex").returncode == 2
+    done = compare(study, "--experiment-name", "Study", "--per-image", "rust")
+    assert done.returncode == 2 and "no finished final run yet" in done.stderr
+
+
+def test_pictures_that_a_side_did_not_keep(compare: Callable[..., Done], study: str, tmp_path: Path) -> None:
+    one = ("--experiment-name", "Both", "--per-image", "crack", "--archives", str(tmp_path))
+    archives = Archives.from_record(json.loads(compare(study, *one, "--json").stdout)["archives"])
+    assert archives.paths == (None, None) and "kept none of its test pictures" in archives.problems[0]
+    with pytest.raises(ValueError, match="kept none of its test pictures"):
+        PairPictures(archives).read("1.png")
+
+
+def test_the_runs_that_can_be_compared(compare: Callable[..., Done], study: str) -> None:
+    runs = json.loads(compare(study, "--runs", "--json").stdout)
+    both = [run for run in runs if len(run["tests"]) == 2]
+    assert len(runs) == 12 and {run["stage"] for run in both} == {"baseline", "final"}
+    assert both[0]["tests"]["crack"].startswith("sample_crack_EVAL f1")
+    assert "equal_budget" in compare(study, "--runs").stdout
 
 
 def test_a_lost_artifact_is_a_row_without_interval(
