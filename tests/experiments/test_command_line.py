@@ -214,7 +214,8 @@ def test_a_reader_that_leaves_early_is_no_error(workshop):
 
 
 HEAVY = ("torch", "mlflow", "numpy", "cv2", "textual", "sqlalchemy", "pandas", "psutil", "ruamel.yaml")
-VERBS = "list, show, validate, launch, runs, logs, curves, sweeps, sweep, pause, resume, checkpoint, stop, compare, sync"
+VERBS = "list, show, validate, launch, runs, logs, curves, sweeps, sweep, pause, resume, checkpoint, stop, compare"
+VERBS += ", sync"
 
 
 def help_of(*verbs: str) -> tuple[list[str], set[str]]:
