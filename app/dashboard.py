@@ -13,11 +13,12 @@ from textual.screen import Screen
 from app.action import bindings
 from app.actions import ACTIONS
 from app.layers.inspecting import Inspecting
+from app.layers.queueing import Queueing
 
 _BY_NAME = {action.name: action for action in ACTIONS}
 
 
-class Dashboard(Inspecting):
+class Dashboard(Queueing, Inspecting):
     """Every layer together; one that no other stands on is a base of its own.
 
     Args:

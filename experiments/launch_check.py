@@ -14,7 +14,7 @@ from experiments.provenance import read_git
 from experiments.queue_plan import MACHINE, occupied
 from experiments.run_view import RunView
 from experiments.runs import list_runs
-from experiments.sweep_grid import combinations
+from experiments.sweep_grid import combinations, differing
 from pipeseg.errors import BadInput, first_line
 from pipeseg.run_directory import read_json
 from pipeseg.settings import Settings
@@ -100,8 +100,14 @@ def _resolve(experiment: Experiment, overrides: Sequence[str], device: str) -> "
     if not experiment.script.is_file():
         raise BadInput(f"{experiment.script}: no such file; copy one from another experiment")
     configs, warnings = [], []
-    for texts in combinations(with_device(overrides, device)):
-        config, told = load_config(experiment.config_file, texts)
+    grid = combinations(with_device(overrides, device))
+    places = differing(grid)
+    for texts in grid:
+        try:
+            config, told = load_config(experiment.config_file, texts)
+        except BadInput as error:
+            label = " ".join(texts[place] for place in places)
+            raise BadInput(f"{label}: {error}" if label else str(error)) from error
         configs.append(config)
         warnings += [text for text in told if text not in warnings]
     return configs, warnings

@@ -5,10 +5,11 @@ from app.actions.data import DATA
 from app.actions.everywhere import EVERYWHERE
 from app.actions.experiment import EXPERIMENT
 from app.actions.places import PLACES
+from app.actions.queue import QUEUE
 from app.actions.run import RUN
 
-PANES = ("experiments", "overview", "config", "live", "runs", "compare", "data")
-ACTIONS = (*PLACES, *EXPERIMENT, *DATA, *RUN, *EVERYWHERE)
+PANES = ("experiments", "overview", "config", "live", "runs", "compare", "data", "queue")
+ACTIONS = (*PLACES, *EXPERIMENT, *DATA, *QUEUE, *RUN, *EVERYWHERE)
 
 
 def footer_actions(pane: str) -> list[Action]:

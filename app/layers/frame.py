@@ -33,6 +33,7 @@ _FOCUS = {
     "compare": "#compare-grid",
     "data": "#data-grid",
     "overview": "#overview",
+    "queue": "#queue-grid",
 }
 
 

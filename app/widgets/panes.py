@@ -7,6 +7,7 @@ from app.widgets.config_pane import ConfigPane
 from app.widgets.data_pane import DataPane
 from app.widgets.live import Live
 from app.widgets.overview import Overview
+from app.widgets.queue_pane import QueuePane
 from app.widgets.runs_pane import RunsPane
 
 
@@ -18,4 +19,5 @@ def make_panes() -> list[Widget]:
         RunsPane(id="runs"),
         ComparePane(id="compare"),
         DataPane(id="data"),
+        QueuePane(id="queue"),
     ]
