@@ -26,7 +26,7 @@ def test_keys_travel_over_ssh_and_tmux() -> None:
     """Letters, digits, function keys and ctrl+letter do; alt, shift+arrow and ctrl+digit do not everywhere."""
     for action in ACTIONS:
         for key in action.keys:
-            named = len(readable_key(key)) == 1 or key in ("space", *[f"f{n}" for n in range(1, 11)])
+            named = len(readable_key(key)) == 1 or key in ("space", "enter", *[f"f{n}" for n in range(1, 11)])
             assert named or key.startswith("ctrl+"), key
 
 
