@@ -18,13 +18,14 @@ from app.layers.diagnosing import Diagnosing
 from app.layers.ending import Ending
 from app.layers.exporting import Exporting
 from app.layers.inspecting import Inspecting
+from app.layers.queueing import Queueing
 from app.layers.reading_log import ReadingLog
 from app.layers.studying import Studying
 
 _BY_NAME = {action.name: action for action in ACTIONS}
 
 
-class Dashboard(Charting, ReadingLog, Diagnosing, Ending, Exporting, Studying, Checking, Inspecting):
+class Dashboard(Charting, ReadingLog, Diagnosing, Ending, Exporting, Studying, Checking, Queueing, Inspecting):
     """Every layer together; one that no other stands on is a base of its own.
 
     Args:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from experiments.datasets import DatasetView
     from experiments.folders import Experiment
     from experiments.pictures import Pictures
+    from experiments.queue import QueueView
     from experiments.runs import RunView
 
 
@@ -93,6 +94,23 @@ class SweepLaunched(Message):
     sweep_id: str
     count: int
     experiment: str
+
+
+@dataclass
+class Queued(Message):
+    """Runs were put at the end of the queue; `entry_id` is the first."""
+
+    entry_id: str
+    count: int
+    experiment: str
+
+
+@dataclass
+class QueueRead(Message):
+    """The queue was read; the cursor goes to the entry `follow`, where one is named."""
+
+    queue: "QueueView"
+    follow: str | None = None
 
 
 @dataclass

@@ -19,6 +19,7 @@ def build_app() -> typer.Typer:
         datasets,
         folders,
         launch,
+        queue,
         runs,
         study,
         sweep,
@@ -36,7 +37,9 @@ def build_app() -> typer.Typer:
     app.command("list")(folders.list_folders)
     app.command()(runs.show)
     app.command()(folders.validate)
+    app.command()(queue.preflight)
     app.command()(launch.launch)
+    app.add_typer(queue.build(), name="queue")
     app.command()(runs.runs)
     app.command()(runs.logs)
     app.command()(watching.diagnose)

@@ -42,7 +42,7 @@ class Check:
 def check_all(settings: Settings) -> Iterator[Check]:
     """Yield the findings one by one, as they come: the tensor step takes seconds."""
     checks: tuple[Callable[[Settings], list[Check]], ...] = (
-        _python, _packages, _terminal, _folders, _disk, _tracking_store, _driver, _torch,
+        _python, _packages, _terminal, _folders, _disk, tracking_store, _driver, _torch,
     )  # fmt: skip
     for check in checks:
         try:
@@ -144,8 +144,7 @@ def _children(folder: Path) -> list[Path]:
 
 
 def _disk(settings: Settings) -> list[Check]:
-    place = next(path for path in (settings.runs_dir, *settings.runs_dir.parents) if path.exists())
-    free = shutil.disk_usage(place).free / GIB
+    free = free_disk(settings)
     detail = f"{free:.1f} GiB free for runs"
     if free >= DISK_WARN_GIB:
         return [Check("disk", "ok", detail)]
@@ -153,7 +152,14 @@ def _disk(settings: Settings) -> list[Check]:
     return [Check("disk", "fail" if free < DISK_FAIL_GIB else "warn", detail, mend)]
 
 
-def _tracking_store(settings: Settings) -> list[Check]:
+def free_disk(settings: Settings) -> float:
+    """Return the free space where runs are written, GiB."""
+    place = next(path for path in (settings.runs_dir, *settings.runs_dir.parents) if path.exists())
+    return shutil.disk_usage(place).free / GIB
+
+
+def tracking_store(settings: Settings) -> list[Check]:
+    """Tell whether the store that runs are recorded in answers."""
     uri = settings.tracking_uri
     shown = without_password(uri)
     if uri.startswith("sqlite:///"):

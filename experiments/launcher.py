@@ -87,6 +87,7 @@ def prepare(
         "name": name,
         "stage": config.stage,
         "defect_class": config.defect_class,
+        "device": getattr(config, "device", None),
         "created": time.time(),
         "status": "starting",
         "command": [sys.executable, "-m", "experiments", "launch", experiment.name, *asked],
@@ -284,6 +285,8 @@ def child_environment(settings: Settings) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",
+        # cuda:1 is then what nvidia-smi and the driver call 1; CUDA by itself counts by speed
+        "CUDA_DEVICE_ORDER": os.environ.get("CUDA_DEVICE_ORDER", "PCI_BUS_ID"),
         "DATASETS_DIR": str(settings.datasets_dir),
         "MODELS_DIR": str(settings.models_dir),
         "RUNS_DIR": str(settings.runs_dir),

@@ -25,11 +25,13 @@ class GitState:
     Attributes:
         commit: hash of HEAD; None without git, without a repository or before the first commit.
         diff: what `git apply` needs on top of the commit, new files named in comments; `""` when nothing changed.
+        changed: number of files that differ from the commit, new ones among them.
     """
 
     commit: str | None
     dirty: bool
     diff: str
+    changed: int = 0
 
 
 def capture(settings: Settings, config: Config) -> tuple[dict[str, Any], GitState]:
@@ -59,7 +61,8 @@ def read_git(root: Path) -> GitState:
         f"# new file, not in this diff: {line[3:]}\n" for line in changed.splitlines() if line.startswith("??")
     ]
     diff = _git(root, "diff", "HEAD", "--", ".") if commit else ""
-    return GitState(commit.strip() if commit else None, True, "".join(untracked) + (diff or ""))
+    diff = "".join(untracked) + (diff or "")
+    return GitState(commit.strip() if commit else None, True, diff, len(changed.splitlines()))
 
 
 def package_versions(requirements: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ It lives as long as the run, so it imports almost nothing. It forwards no signal
 `control.jsonl`.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,21 +12,54 @@ import sys
 from pathlib import Path
 
 from experiments.journal import Journal, status_of_exit
-from experiments.processes import detached, started_at
+from experiments.processes import detached, is_alive, started_at
 from pipeseg.errors import os_error_sentence
 from pipeseg.events import append_event
 from pipeseg.run_directory import RunDirectory
 from pipeseg.settings import Settings
 
+# a supervisor whose run has ended lets go within this time
+CLAIM_SECONDS = 10.0
+
 
 def supervise(settings: Settings, directory: RunDirectory) -> int:
-    """Run the experiment of a prepared run directory to its end and return its exit code (128 + n for signal n)."""
+    """Run the experiment of a prepared run directory to its end and return its exit code (128 + n for signal n).
+
+    Whoever was killed while starting a run may start it again: the second supervisor of one attempt does nothing.
+    """
     _stay()
+    uploader = None
+    with contextlib.ExitStack() as stack:
+        if not _claim(directory, stack):
+            print(f"{directory.run_id}: another supervisor stands beside it", file=sys.stderr)
+            return 0
+        code, uploader = _attend(settings, directory)
+    if uploader:
+        uploader.wait()
+    return code
+
+
+def _claim(directory: RunDirectory, stack: contextlib.ExitStack) -> bool:
+    """Take the attempt for as long as `stack` is open; return whether there was one to take."""
+    from filelock import FileLock, Timeout
+
+    try:
+        stack.enter_context(FileLock(directory.path / ".supervisor.lock", timeout=CLAIM_SECONDS))
+    except Timeout:
+        return False
+    except OSError as error:  # the run is worth more than the certainty
+        print(os_error_sentence(error), file=sys.stderr)
+    info = directory.read_info()
+    return not directory.exit_file.exists() and not is_alive(info.get("pid"), info.get("pid_started"))
+
+
+def _attend(settings: Settings, directory: RunDirectory) -> tuple[int, subprocess.Popen | None]:
+    """Run the training process to its end; return its exit code, and the process that still uploads."""
     try:
         training = _start_training(settings, directory)
     except OSError as error:
         _conclude(directory, 1, None, f"the training process cannot start: {os_error_sentence(error)}")
-        return 1
+        return 1, None
     try:
         directory.update(
             supervisor_pid=os.getpid(),
@@ -43,9 +77,7 @@ def supervise(settings: Settings, directory: RunDirectory) -> int:
         _conclude(directory, None, name, f"the training process was killed by {name}{hint}")
     else:
         _conclude(directory, code, None, f"the training process ended with code {code}; see {directory.log_file}")
-    if uploader:
-        uploader.wait()
-    return code if code >= 0 else 128 - code
+    return code if code >= 0 else 128 - code, uploader
 
 
 def _stay() -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 
 from pipeseg.errors import BadInput
@@ -82,3 +83,28 @@ def _numbers(found: re.Match[str] | None) -> list[str]:
     first, last = int(found[1]), int(found[2])
     step = 1 if last >= first else -1
     return [str(number) for number in range(first, last + step, step)]
+
+
+def split_line(line: str) -> list[str]:
+    """Split a line as a person types it into `key=value` texts; brackets hold together what a shell wants quoted.
+
+    Raises:
+        BadInput: a quote is not closed, or a word is no `key=value`.
+    """
+    words: list[str] = []
+    depth = 0
+    try:
+        parts = shlex.split(line)
+    except ValueError:
+        raise BadInput("a quote is not closed") from None
+    for word in parts:
+        if depth > 0:
+            words[-1] += f" {word}"
+        else:
+            words.append(word)
+        depth += sum(word.count(mark) for mark in "[{") - sum(word.count(mark) for mark in "]}")
+    for word in words:
+        key, equals, _ = word.partition("=")
+        if not equals or not key:
+            raise BadInput(f"{word!r} is not of the form key=value")
+    return words

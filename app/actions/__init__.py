@@ -7,11 +7,12 @@ from app.actions.data import DATA
 from app.actions.everywhere import EVERYWHERE
 from app.actions.experiment import EXPERIMENT
 from app.actions.places import PLACES
+from app.actions.queue import QUEUE
 from app.actions.run import RUN
 from app.actions.study import STUDY
 
-PANES = ("experiments", "overview", "config", "live", "runs", "compare", "data", "study", "health")
-ACTIONS = (*PLACES, *EXPERIMENT, *DATA, *COMPARE, *STUDY, *RUN, *CHARTS, *EVERYWHERE)
+PANES = ("experiments", "overview", "config", "live", "runs", "compare", "data", "study", "health", "queue")
+ACTIONS = (*PLACES, *EXPERIMENT, *DATA, *COMPARE, *STUDY, *QUEUE, *RUN, *CHARTS, *EVERYWHERE)
 
 
 def footer_actions(pane: str) -> list[Action]:

@@ -4,9 +4,7 @@ from app.action import CLI, Action
 
 PLACES = (
     Action("show('experiments')", ("1",), "Experiments", "Go to the list of experiments", "Go to", f"{CLI} list"),
-    Action(
-        "show('overview')", ("2",), "Overview", "README, config and last result", "Go to", f"{CLI} show EXPERIMENT"
-    ),
+    Action("show('overview')", ("2",), "Overview", "README, config and last result", "Go to", f"{CLI} show EXPERIMENT"),
     Action("show('config')", ("3",), "Config", "The config.yaml of the experiment", "Go to", f"{CLI} show EXPERIMENT"),
     Action("show('live')", ("4",), "Live", "Curves, progress and log of a run", "Go to", f"{CLI} logs RUN -f"),
     Action("show('runs')", ("5",), "Runs", "Every run, newest first", "Go to", f"{CLI} runs"),
@@ -20,5 +18,13 @@ PLACES = (
         "Whether this machine can train: packages, GPU, tracking, disk, settings",
         "Go to",
         "python scripts/tools/health_check.py",
+    ),
+    Action(
+        "show('queue')",
+        ("0",),
+        "Queue",
+        "Runs that wait for a free device, in their order",
+        "Go to",
+        f"{CLI} queue list",
     ),
 )

@@ -9,10 +9,10 @@ RUN = (
         "pause",
         ("p",),
         "Pause",
-        "Pause the run, or let it go on; also one that was stopped, failed or killed",
+        "Pause the run, or let it go on; also one that was stopped, failed or killed; in Queue, the whole queue",
         "Run",
         f"{CLI} pause|resume RUN",
-        (*RUN_PANES, "study"),
+        (*RUN_PANES, "study", "queue"),
     ),
     Action("checkpoint", ("c",), "Checkpoint", "Save a checkpoint now", "Run", f"{CLI} checkpoint RUN", RUN_PANES),
     Action(

@@ -35,6 +35,7 @@ _FOCUS = {
     "study": "#study-graph",
     "health": "#health",
     "overview": "#overview",
+    "queue": "#queue-grid",
 }
 
 

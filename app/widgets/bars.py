@@ -13,10 +13,10 @@ class TitleBar(Static):
 
     def show(self, pane: str, subject: str, room: int) -> None:
         """Args: room: width in cells; the subject is dropped first, then the words of the other panes."""
-        labels = dict(zip(PANES, (action.label for action in ACTIONS), strict=False))
+        places = dict(zip(PANES, ACTIONS, strict=False))
         parts = []
-        for number, name in enumerate(PANES, 1):
-            text = f"{number} {labels[name]}"
+        for name in PANES:
+            text = f"{places[name].keys[0]} {places[name].label}"
             style = "reverse bold" if name == pane else "$foreground 70%"
             parts.append(f"[{style}][@click=app.show('{name}')] {text} [/][/]")
         tabs = Content.from_markup("".join(parts))

@@ -8,6 +8,7 @@ from app.widgets.data_pane import DataPane
 from app.widgets.health_pane import HealthPane
 from app.widgets.live import Live
 from app.widgets.overview import Overview
+from app.widgets.queue_pane import QueuePane
 from app.widgets.runs_pane import RunsPane
 from app.widgets.study_pane import StudyPane
 
@@ -22,4 +23,5 @@ def make_panes() -> list[Widget]:
         DataPane(id="data"),
         StudyPane(id="study"),
         HealthPane(id="health"),
+        QueuePane(id="queue"),
     ]

@@ -25,7 +25,7 @@ from pipeseg.training.checkpoint import (
 )
 from pipeseg.training.device import Hardware, default_workers, generator_states, restore_generators, seed_everything
 from pipeseg.training.evaluate import SCORING_BATCH, evaluate, summarise
-from pipeseg.training.memory import describe_memory, is_out_of_memory
+from pipeseg.training.memory import describe_memory, is_out_of_memory, peak_memory
 from pipeseg.training.optim import learning_rate
 from pipeseg.training.report import report
 from pipeseg.training.sets import Sets, load_sets, record_datasets
@@ -74,6 +74,8 @@ def train(run: Run, start: Path | None = None) -> None:
         trainer.learn()
         trainer.choose()
         report(trainer)
+        if (peak := peak_memory(hardware.device)) is not None:
+            run.directory.update(gpu_memory_peak=peak)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

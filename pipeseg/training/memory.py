@@ -27,3 +27,8 @@ def describe_memory(device: torch.device) -> str:
     return (
         f"{machine.available / GIB:.1f} of {machine.total / GIB:.1f} GiB free, this process holds {mine / GIB:.1f}"
     )
+
+
+def peak_memory(device: torch.device) -> float | None:
+    """Return how much of a GPU's memory this process has held at most, in GiB; None for other devices."""
+    return round(torch.cuda.max_memory_reserved(device) / GIB, 2) if device.type == "cuda" else None

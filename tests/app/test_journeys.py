@@ -67,7 +67,7 @@ async def test_launch_by_key_to_the_end_of_the_run(workshop: Settings) -> None:
         app = pilot.app
         await choose(pilot, "toy")
         assert "press l to start toy" in screen_text(app)
-        await pilot.press("l")
+        await pilot.press("l", "enter")
         # the run is short: a busy machine may show it when it has ended
         heads = ("running", "finished")
         await until(pilot, lambda: app.pane == "live" and any(head in text_of(app, "#live-head") for head in heads))
@@ -86,7 +86,7 @@ async def test_pause_resume_checkpoint_and_stop_by_keys(workshop: Settings) -> N
         await choose(pilot, "nested/inner")
         await pilot.press("o")
         await until(pilot, lambda: len(app.screen_stack) == 2)
-        app.screen.query_one(Input).value = "epochs=100000"
+        app.screen.query_one("#overrides", Input).value = "epochs=100000"
         await pilot.press("enter")
         head = lambda: text_of(app, "#live-head")  # noqa: E731
         await until(pilot, lambda: "running" in head())
@@ -134,16 +134,19 @@ async def test_lists_of_values_launch_a_sweep(workshop: Settings) -> None:
         async def launch_with(line: str) -> None:
             await pilot.press("o")
             await until(pilot, lambda: len(app.screen_stack) == 2)
-            app.screen.query_one(Input).value = line
-            await pilot.press("enter")
+            assert app.focused.id == "overrides"
+            app.focused.value = line
 
         def told() -> str:
             return " ".join(str(note.message) for note in app._notifications)
 
         await launch_with("seed=1,none epochs=1")
-        await until(pilot, lambda: "seed=none" in told())
+        await until(pilot, lambda: "cannot start: seed=none" in screen_text(app))
+        await pilot.press("enter", "escape")
+        await until(pilot, lambda: len(app.screen_stack) == 1)
         assert not list(workshop.runs_dir.iterdir())
         await launch_with("seed=1,2 epochs=1 image_size=[64, 64]")
+        await pilot.press("enter")
         await until(pilot, lambda: "sweep of 2 runs started" in told())
         await until(pilot, lambda: [run.status for run in list_runs(workshop)] == ["finished", "finished"])
         await until(pilot, lambda: app.pane == "runs" and len(app.runs) == 2)
@@ -155,7 +158,7 @@ async def test_lists_of_values_launch_a_sweep(workshop: Settings) -> None:
 async def test_a_run_goes_on_without_the_dashboard_and_is_found_again(workshop: Settings) -> None:
     async with opened() as pilot:
         await choose(pilot, "toy")
-        await pilot.press("l")
+        await pilot.press("f5")
         await until(pilot, lambda: point_count(pilot.app, "train/loss") > 0)
         await pilot.press("q")
         await until(pilot, lambda: not pilot.app.is_running)
@@ -207,6 +210,8 @@ async def test_saving_keeps_comments_and_launching_asks_about_unsaved_changes(wo
         await pilot.press("l")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await pilot.press("s")
+        await until(pilot, lambda: app.screen.query("#when"))
+        await pilot.press("enter")
         await until(pilot, lambda: app.pane == "live")
         assert "threshold: 0.4" in (list_runs(workshop)[0].path / "config.yaml").read_text()
         await until(pilot, lambda: "finished" in text_of(app, "#live-head"))
@@ -229,7 +234,7 @@ async def test_a_file_that_someone_else_changed_is_not_overwritten_unasked(works
 async def test_a_launch_that_cannot_work_is_told_in_one_sentence(workshop: Settings) -> None:
     async with opened() as pilot:
         await choose(pilot, "broken")
-        await pilot.press("l")
+        await pilot.press("f5")
         await until(pilot, lambda: pilot.app._notifications)
         await until(pilot, lambda: "not YAML" in " ".join(str(note.message) for note in pilot.app._notifications))
         assert not list(workshop.runs_dir.iterdir())

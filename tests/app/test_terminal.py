@@ -97,6 +97,8 @@ def test_a_killed_dashboard_leaves_its_run_going(workshop: Settings, number: int
     terminal.wait_for("nested/inner")
     terminal.wait_for("no run yet")
     terminal.type("l")
+    terminal.wait_for("start now")
+    terminal.type("\r")
     terminal.wait_for("running")
     terminal.end(number)
     wait_until(lambda: not list_runs(workshop)[0].is_active)

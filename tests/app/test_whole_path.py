@@ -77,7 +77,7 @@ def point_at(settings: Settings, source: str, defect_class: str) -> None:
 async def launch_and_watch(pilot: Pilot, settings: Settings, name: str) -> None:
     before = len(list_runs(settings))
     await choose(pilot, name)
-    await pilot.press("l")
+    await pilot.press("l", "enter")
     await until(pilot, lambda: len(list_runs(settings)) == before + 1)
     await until(pilot, lambda: not list_runs(settings)[0].is_active, seconds=240)
     run = list_runs(settings)[0]
