@@ -12,7 +12,18 @@ PROGRAM = "python -m experiments"
 
 def build_app() -> typer.Typer:
     """Return the command line; every verb imports what it needs when it is called."""
-    from experiments.commands import compare, control, datasets, folders, launch, runs, sweep, sync
+    from experiments.commands import (
+        compare,
+        control,
+        datasets,
+        folders,
+        launch,
+        run_files,
+        run_notes,
+        runs,
+        sweep,
+        sync,
+    )
 
     app = typer.Typer(
         help="Experiments of this project: what there is, what runs, and what came out.",
@@ -27,6 +38,11 @@ def build_app() -> typer.Typer:
     app.command()(launch.launch)
     app.command()(runs.runs)
     app.command()(runs.logs)
+    app.command("note")(run_notes.note_run)
+    app.command()(run_notes.archive)
+    app.command()(run_notes.unarchive)
+    app.command()(run_files.artifacts)
+    app.command()(run_files.diff_runs)
     app.command()(sweep.sweeps)
     app.command()(sweep.sweep)
     for verb in (control.pause, control.resume, control.checkpoint, control.stop):

@@ -1,6 +1,8 @@
-"""`python -m experiments.mlflow_query URI`: every run of a tracking store as one JSON list, for `mlflow_runs.Found`.
+"""What MLflow has to be asked for, by a process of its own, for it imports MLflow.
 
-A process of its own, for it imports MLflow.
+python -m experiments.mlflow_query URI                    every run as a JSON list, for `mlflow_runs.Found`
+python -m experiments.mlflow_query URI files RUN          its artifacts: [{path, size}]
+python -m experiments.mlflow_query URI fetch RUN NAME TO  fetches one into a folder, prints where it is
 """
 
 import json
@@ -48,12 +50,31 @@ def _pages(search: Any, **arguments: Any) -> Iterator[Any]:
             return
 
 
+def every_file(client: Any, run: str, folder: str | None = None) -> Iterator[dict[str, Any]]:
+    """Yield path and size (bytes) of every artifact of a run."""
+    for each in client.list_artifacts(run, folder):
+        if each.is_dir:
+            yield from every_file(client, run, each.path)
+        else:
+            yield {"path": each.path, "size": each.file_size}
+
+
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
-        print("usage: python -m experiments.mlflow_query URI", file=sys.stderr)
-        return 2
     try:
-        json.dump(list(every_run(arguments[0])), sys.stdout)
+        match arguments:
+            case [uri]:
+                json.dump(list(every_run(uri)), sys.stdout)
+            case [uri, "files", run]:
+                client = open_client(uri)
+                with store_call(uri):
+                    json.dump(list(every_file(client, run)), sys.stdout)
+            case [uri, "fetch", run, name, folder]:
+                client = open_client(uri)
+                with store_call(uri):
+                    print(client.download_artifacts(run, name, folder))
+            case _:
+                print("usage: python -m experiments.mlflow_query URI [files RUN | fetch RUN NAME TO]", file=sys.stderr)
+                return 2
     except StoreUnreachable as error:
         print(error, file=sys.stderr)
         return 1
