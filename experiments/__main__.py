@@ -20,6 +20,8 @@ def build_app() -> typer.Typer:
         folders,
         launch,
         queue,
+        run_files,
+        run_notes,
         runs,
         study,
         sweep,
@@ -45,6 +47,11 @@ def build_app() -> typer.Typer:
     app.command()(watching.diagnose)
     app.command()(watching.machine)
     app.command()(curves.curves)
+    app.command("note")(run_notes.note_run)
+    app.command()(run_notes.archive)
+    app.command()(run_notes.unarchive)
+    app.command()(run_files.artifacts)
+    app.command()(run_files.diff_runs)
     app.command()(sweep.sweeps)
     app.command()(sweep.sweep)
     app.add_typer(study.build_app(), name="study")

@@ -19,7 +19,7 @@ class Journal:
     Attributes:
         status: of the last `status` event, None before the first; `status_time` is when it was written (unix seconds).
         last: latest value of every metric; values may be NaN.
-        best_iou: highest finite `val/iou`, in [0, 1].
+        best_iou: highest finite `val/iou`, in [0, 1]; `best_epoch` is when it was reached first, counted from 1.
         checkpoints: number of `checkpoint` events.
         error: text of the last `error` event.
     """
@@ -31,6 +31,7 @@ class Journal:
     progress: Event = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)
     best_iou: float | None = None
+    best_epoch: int | None = None
     checkpoints: int = 0
     error: str | None = None
     reader: LineReader = field(init=False)
@@ -70,7 +71,8 @@ class Journal:
                 self.last[name] = value
         iou = number(values.get(BEST_METRIC))
         if iou is not None and (self.best_iou is None or iou > self.best_iou):
-            self.best_iou = iou
+            epoch = number(event.get("epoch"))
+            self.best_iou, self.best_epoch = iou, None if epoch is None else int(epoch)
 
 
 def status_of_exit(code: Any) -> str:

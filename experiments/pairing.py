@@ -45,7 +45,7 @@ def pair_runs(
     The newest recipe (the config without stage, seed and training data) that both sides were trained by is taken: then
     the difference is the data's. Where no recipe has both sides, each side's newest is. Of a recipe the latest run of
     each seed counts. The runs that the two are held against are of the same recipe as either, but for the number of
-    steps.
+    steps. An archived run is only taken where it is named.
 
     Args:
         runs: finished runs of every stage.
@@ -61,6 +61,7 @@ def pair_runs(
     runs = sorted(runs, key=lambda run: run.ended, reverse=True)
     chosen = {"baseline": _find_all(runs, baseline), "final": _find_all(runs, final)}
     named = [run for side in chosen.values() for run in side]
+    runs = [run for run in runs if not run.archived or run in named]
     sides_only = [run for run in runs if run.stage in chosen]
     classes = sorted({run.defect_class for run in named or sides_only})
     if defect_class is not None:

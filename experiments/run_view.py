@@ -3,11 +3,13 @@
 import math
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from experiments.journal import ACTIVE, TERMINAL, Journal, number, status_of_exit
+from experiments.notes import Notes
 from experiments.processes import is_alive, this_host
 from pipeseg.run_directory import RunDirectory, read_json
 
@@ -16,25 +18,28 @@ STATUSES = (*ACTIVE, *TERMINAL, "lost")
 START_GRACE_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+# not frozen: a list makes ten thousand at once, and each would take five times as long
+@dataclass(slots=True)
 class RunView:
-    """One run as it stands now; a snapshot, made from files only.
+    """One run as it stands now; a snapshot, made from files only, which nobody changes.
 
     Attributes:
         status: one of `STATUSES`; `lost` = its processes are gone and nothing says how it ended.
         created, started, ended: unix seconds; None where not yet (or not known, for a lost run).
-        info: content of `run.json`.
-        loader_share: share of the last steps' time spent waiting for pictures, in [0, 1].
+        info: content of `run.json`; in a list, of a run that has ended, only `run_summary.FACTS`.
+        loader_share: share of the last steps' time spent waiting for pictures, in [0, 1]; of a run that works.
         epoch, step: counted from 1, of `epochs`, `total`; None before the first progress event.
         last: latest value of every metric that is not a test metric; may hold NaN.
-        best_iou: highest `val/iou` so far, in [0, 1].
+        best_iou: highest `val/iou` so far, in [0, 1], first reached in epoch `best_epoch`.
         test: metrics of the final test, without the `test/` prefix.
         checkpoints: how many were written so far.
         error: last error that the run reported.
+        note, tags, archived: what a person has said about it; see `experiments.notes`.
+        elsewhere: it is known from MLflow alone: there is no directory of it here.
     """
 
     run_id: str
-    path: Path
+    folder: Path
     experiment: str
     stage: str | None
     defect_class: str | None
@@ -42,20 +47,30 @@ class RunView:
     created: float
     started: float | None
     ended: float | None
-    info: dict[str, Any]
+    info: Mapping[str, Any]
     epoch: int | None = None
     epochs: int | None = None
     step: int | None = None
     total: int | None = None
     eta_seconds: float | None = None
     images_per_second: float | None = None
-    loader_share: float | None = None
     phase: str | None = None
-    last: dict[str, float] = field(default_factory=dict)
+    last: Mapping[str, float] = field(default_factory=dict)
     best_iou: float | None = None
-    test: dict[str, float] = field(default_factory=dict)
+    best_epoch: int | None = None
+    test: Mapping[str, float] = field(default_factory=dict)
     checkpoints: int = 0
     error: str | None = None
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    archived: bool = False
+    elsewhere: bool = False
+    loader_share: float | None = None
+
+    @property
+    def path(self) -> Path:
+        """Its directory."""
+        return self.folder / self.run_id
 
     @property
     def is_active(self) -> bool:
@@ -98,6 +113,16 @@ class RunRecord:
         self._seen: dict[Path, tuple[Stamp, dict[str, Any]]] = {}
         self._settled: tuple[tuple[Stamp, ...], RunView] | None = None
 
+    @property
+    def is_read(self) -> bool:
+        """Whether its journal was read before: to look again is cheap."""
+        return self.journal.reader.offset > 0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it had ended, by the word of its `exit.json`, when it was last looked at."""
+        return self._settled is not None
+
     def exists(self) -> bool:
         return _stamp(self.directory.info_file) is not None
 
@@ -120,7 +145,8 @@ class RunRecord:
     def view(self) -> RunView:
         directory = self.directory
         with self.lock:
-            stamps = tuple(map(_stamp, (directory.info_file, directory.exit_file, directory.events_file)))
+            files = (directory.info_file, directory.exit_file, directory.events_file, directory.notes_file)
+            stamps = tuple(map(_stamp, files))
             if self._settled and self._settled[0] == stamps:
                 return self._settled[1]
             ending = self._read(directory.exit_file)
@@ -128,12 +154,13 @@ class RunRecord:
                 self.journal = Journal(directory.events_file)
             self.journal.advance()
             made = self._make(ending)
-            # nothing but these three files can change a run that has its exit.json; the others depend on processes
+            # nothing but these files can change a run that has its exit.json; the others depend on processes
             self._settled = (stamps, made) if ending else None
             return made
 
     def _make(self, ending: dict[str, Any]) -> RunView:
         info, journal = self.read_info(), self.journal
+        notes = Notes.of(self._read(self.directory.notes_file))
         status = _derive_status(info, ending, journal.status)
         ended = number(ending.get("time")) if ending else None
         if ended is None and status in TERMINAL:
@@ -141,7 +168,7 @@ class RunRecord:
         progress = journal.progress
         return RunView(
             run_id=self.directory.run_id,
-            path=self.directory.path,
+            folder=self.directory.path.parent,
             experiment=self.experiment(),
             stage=info.get("stage"),
             defect_class=info.get("defect_class"),
@@ -155,9 +182,13 @@ class RunRecord:
             phase=progress.get("phase"),
             last={key: value for key, value in journal.last.items() if not key.startswith(("test/", "test_last/"))},
             best_iou=journal.best_iou,
+            best_epoch=journal.best_epoch,
             test={key[5:]: value for key, value in journal.last.items() if key.startswith("test/")},
             checkpoints=journal.checkpoints,
             error=journal.error or _killed_by(ending),
+            note=notes.text,
+            tags=notes.tags,
+            archived=notes.archived,
         )
 
     def _read(self, path: Path) -> dict[str, Any]:

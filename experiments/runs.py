@@ -2,10 +2,14 @@
 
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from experiments.notes import read_notes
+from experiments.run_index import Listing, RunIndex
 from experiments.run_view import ACTIVE, STATUSES, RunRecord, RunView
 from pipeseg.errors import BadInput, did_you_mean
 from pipeseg.events import COMMANDS, send_command
@@ -15,13 +19,16 @@ from pipeseg.settings import Settings
 __all__ = [
     "ACTIVE",
     "STATUSES",
+    "Listing",
     "RunView",
+    "config_values",
     "find_run",
     "finished_runs",
     "is_prepared_only",
     "last_runs",
     "latest_finished",
     "list_runs",
+    "look",
     "matching",
     "run_status",
     "runs_by_study_key",
@@ -35,30 +42,54 @@ Named = TypeVar("Named")
 # a supervisor has written its pid long before
 SETTLE_SECONDS = 5.0
 
-_lock = threading.RLock()
-_records: dict[Path, RunRecord] = {}
+# of runs that were looked at one by one, the last so many are remembered
+VIEWED = 64
+
+_lock = threading.Lock()
+_indexes: dict[Path, RunIndex] = {}
+_viewed: OrderedDict[Path, RunRecord] = OrderedDict()
 
 
 def list_runs(settings: Settings, *, limit: int | None = None) -> list[RunView]:
     """Return the runs, newest first; the second call reads only what changed. A folder without `run.json` is no run."""
-    return [_record(directory).view() for directory in _newest_first(settings)[:limit]]
+    with _index(settings) as index:
+        if limit is None:
+            return list(index.look(thorough=True).runs)
+        views = [index.view(name) for name in index.newest_first()[:limit]]
+        index.save()
+        return views
+
+
+def look(settings: Settings, *, thorough: bool = False, seconds: float | None = None) -> Listing:
+    """Return the runs for somebody who asks again and again; see `RunIndex.look`."""
+    with _index(settings) as index:
+        return index.look(thorough=thorough, seconds=seconds)
+
+
+def config_values(
+    settings: Settings, keys: Sequence[str], seconds: float | None = None
+) -> tuple[dict[str, tuple[Any, ...]], int]:
+    """Return run id -> its values of dotted config keys, of the runs that were listed; see `RunIndex.configs`."""
+    with _index(settings) as index:
+        return index.configs(keys, seconds)
 
 
 def last_runs(settings: Settings) -> dict[str, RunView]:
     """Return experiment name -> its newest run; journals of older ones are not read."""
     newest: dict[str, RunView] = {}
-    for directory in _newest_first(settings):
-        record = _record(directory)
-        if record.experiment() not in newest:
-            newest[record.experiment()] = record.view()
+    with _index(settings) as index:
+        for name in index.newest_first():
+            experiment = index.experiment(name)
+            if experiment not in newest:
+                newest[experiment] = index.view(name)
+        index.save()
     return newest
 
 
 def runs_by_sweep(settings: Settings) -> dict[str, dict[int, RunDirectory]]:
     """Return sweep id -> place in the sweep (counted from 0) -> the newest run of that place."""
     found: dict[str, dict[int, RunDirectory]] = {}
-    for directory in _newest_first(settings):
-        info = _record(directory).read_info()
+    for directory, info in _infos(settings):
         sweep, place = info.get("sweep"), info.get("sweep_place")
         if isinstance(sweep, str) and isinstance(place, int):
             found.setdefault(sweep, {}).setdefault(place, directory)
@@ -66,10 +97,13 @@ def runs_by_sweep(settings: Settings) -> dict[str, dict[int, RunDirectory]]:
 
 
 def runs_by_study_key(settings: Settings) -> dict[str, list[RunDirectory]]:
-    """Return the key of a step of a study -> its runs, newest first; see `experiments.study_key`."""
+    """Return the key of a step of a study -> its runs, newest first; see `experiments.study_key`.
+
+    Archived runs are among them: a key is what the run was made of, so that nothing is chosen here.
+    """
     found: dict[str, list[RunDirectory]] = {}
-    for directory in _newest_first(settings):
-        if isinstance(key := _record(directory).read_info().get("study_key"), str):
+    for directory, info in _infos(settings):
+        if isinstance(key := info.get("study_key"), str):
             found.setdefault(key, []).append(directory)
     return found
 
@@ -99,7 +133,7 @@ def matching(named: Mapping[str, Named], text: str) -> list[Named]:
 
 
 def find_run(settings: Settings, text: str) -> RunDirectory:
-    """Return the run that `text` means: a full id, the beginning of exactly one id, or `latest`.
+    """Return the run that `text` means: a full id, the beginning of exactly one id, or `latest` (that is not archived).
 
     Raises:
         BadInput: none or several match.
@@ -108,7 +142,7 @@ def find_run(settings: Settings, text: str) -> RunDirectory:
     if not found:
         raise BadInput(f"{settings.runs_dir}: no runs yet; start one with `python -m experiments launch EXPERIMENT`")
     if text == "latest":
-        return found[0]
+        return next((directory for directory in found if not read_notes(directory).archived), found[0])
     matches = matching({directory.run_id: directory for directory in found}, text)
     if len(matches) == 1:
         return matches[0]
@@ -147,12 +181,12 @@ def latest_finished(
 def finished_runs(
     settings: Settings, stages: Collection[str], defect_class: str | None = None, **config_equals: Any
 ) -> Iterator[RunDirectory]:
-    """Yield the finished runs of some stages, newest first; see `latest_finished`."""
-    for directory in _newest_first(settings):
-        info = _record(directory).read_info()
+    """Yield the finished runs of some stages that are not archived, newest first; see `latest_finished`."""
+    for directory, info in _infos(settings):
         if info.get("stage") not in stages or (defect_class is not None and info.get("defect_class") != defect_class):
             continue
-        if run_status(directory) == "finished" and _config_holds(directory, config_equals):
+        run = view(directory)
+        if run.status == "finished" and not run.archived and _config_holds(directory, config_equals):
             yield directory
 
 
@@ -168,22 +202,31 @@ def _config_holds(directory: RunDirectory, wanted: dict[str, Any]) -> bool:
     return all(key in values and values[key] == value for key, value in wanted.items())
 
 
+@contextmanager
+def _index(settings: Settings) -> Iterator[RunIndex]:
+    with _lock:
+        if (index := _indexes.get(settings.runs_dir)) is None:
+            index = _indexes[settings.runs_dir] = RunIndex(settings.runs_dir)
+    with index.lock:
+        yield index
+
+
+def _infos(settings: Settings) -> list[tuple[RunDirectory, Mapping[str, Any]]]:
+    """Return the directory of every run, newest first, with what is known of its `run.json`."""
+    with _index(settings) as index:
+        return [(RunDirectory(settings.runs_dir / name), index.info(name)) for name in index.newest_first()]
+
+
 def _record(directory: RunDirectory) -> RunRecord:
     with _lock:
-        if (record := _records.get(directory.path)) is None:
-            record = _records[directory.path] = RunRecord(directory)
+        if (record := _viewed.get(directory.path)) is None:
+            record = _viewed[directory.path] = RunRecord(directory)
+            if len(_viewed) > VIEWED:
+                _viewed.popitem(last=False)
+        _viewed.move_to_end(directory.path)
         return record
 
 
 def _newest_first(settings: Settings) -> list[RunDirectory]:
-    try:
-        folders = [entry.name for entry in settings.runs_dir.iterdir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    directories = [RunDirectory(settings.runs_dir / name) for name in folders if not name.startswith(".")]
-    dated = [(record.created(), d) for d in directories if (record := _record(d)).exists()]
-    with _lock:  # forget what was deleted, so that a dashboard that stays open for weeks does not grow
-        kept = {directory.path for _, directory in dated}
-        for path in [path for path in _records if path.parent == settings.runs_dir and path not in kept]:
-            del _records[path]
-    return [d for _, d in sorted(dated, key=lambda pair: (pair[0], pair[1].run_id), reverse=True)]
+    with _index(settings) as index:
+        return [RunDirectory(settings.runs_dir / name) for name in index.newest_first()]

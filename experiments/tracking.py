@@ -39,6 +39,7 @@ class TrackedRun:
         test_last: the same of the last checkpoint, where the training scored that as well.
         last: the last validation's metrics by name; of several classes, the means over them.
         results: artifact folder of its test results.
+        archived: put aside by a person: only taken where it is named.
     """
 
     mlflow_run_id: str
@@ -58,6 +59,7 @@ class TrackedRun:
     test_last: Mapping[str, float] = field(default_factory=dict)
     last: Mapping[str, float] = field(default_factory=dict)
     results: str = "results"
+    archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,7 @@ def tracked(run: Any) -> Iterator[TrackedRun]:
             test_last=_named(metrics, "test_last/", suffix),
             last=_named(metrics, "val/", ""),
             results=f"results{suffix}",
+            archived=tags.get("archived") == "true",
         )
 
 

@@ -14,7 +14,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from experiments import mlflow_records as records
+from experiments.annotating import mark_sent
 from experiments.mlflow_store import RunDeleted, StoreUnreachable, TrackingStore
+from experiments.notes import read_notes
 from experiments.run_watch import GRACE_SECONDS, RunWatch
 from pipeseg.errors import BadInput, os_error_sentence
 from pipeseg.events import LineReader, append_event
@@ -157,7 +159,11 @@ class Uploader:
         assert self.store is not None
         exit_info = self.directory.read_exit()
         status, ended = records.final_status(exit_info, self.state.status)
-        self.store.set_tags(records.end_tags(self.directory, ended))
+        notes = read_notes(self.directory)
+        said = notes.mlflow_tags() if self.directory.notes_file.is_file() else {}
+        self.store.set_tags({**records.end_tags(self.directory, ended), **said})
+        if said:
+            mark_sent(self.directory, notes)
         for path, _ in records.artifacts(self.directory):
             if self.stop.is_set():
                 return False

@@ -48,6 +48,10 @@ class RunDirectory:
         return self.path / "exit.json"
 
     @property
+    def notes_file(self) -> Path:
+        return self.path / "notes.json"
+
+    @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 

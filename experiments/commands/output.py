@@ -4,7 +4,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -106,7 +106,7 @@ def run_record(view: "RunView") -> dict[str, Any]:
     fields = (
         *("run_id", "path", "experiment", "name", "stage", "defect_class", "status", "created", "started", "ended"),
         *("epoch", "epochs", "step", "total", "phase", "eta_seconds", "images_per_second", "loader_share"),
-        *("best_iou", "last", "test", "error"),
+        *("best_iou", "best_epoch", "last", "test", "error", "note", "tags", "archived", "elsewhere"),
     )
     known = ("user", "host", "pid", "git_commit", "git_dirty", "upload", "mlflow_run_id", "overrides", "sweep")
     return {field: getattr(view, field) for field in fields} | {key: view.info.get(key) for key in known}
@@ -132,7 +132,7 @@ def _text(cell: Any) -> Any:
 def _standard(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {str(key): _standard(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [_standard(entry) for entry in value]

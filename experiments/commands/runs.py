@@ -31,10 +31,25 @@ def runs(
     stage: Annotated[str | None, typer.Option(help="Only this stage: baseline, refine, final or study.")] = None,
     defect_class: Annotated[str | None, typer.Option("--class", help="Only this defect class.")] = None,
     status: Annotated[str | None, typer.Option(help="Only this status, or `active`.")] = None,
+    query: Annotated[
+        str | None,
+        typer.Option(
+            "--filter",
+            metavar="QUERY",
+            help="Such as 'class:deposition iou>0.5 -status:failed age<2d config.batch_size>=8 tag:best is:archived'.",
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="FIELD", help="Best or newest first by iou, val, took, lr, …; -FIELD turns it."),
+    ] = None,
+    here: Annotated[bool, typer.Option("--here", help="Without the runs that only MLflow knows.")] = False,
     limit: Annotated[int, typer.Option(min=0, help="At most so many, newest first; 0 = all.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """List the runs, newest first."""
+    """List the runs of this machine and of MLflow, newest first; archived ones only where the filter asks for them."""
+    from experiments.mlflow_runs import MlflowRuns
+    from experiments.run_choice import NEWEST, Order, choose, together, understood
     from experiments.runs import STATUSES, list_runs
     from pipeseg.errors import BadInput, did_you_mean
     from pipeseg.schema import STAGES
@@ -44,11 +59,17 @@ def runs(
         if value is not None and value not in known:
             raise BadInput(f"{option}: unknown {value!r}{did_you_mean(value, known)} (known: {', '.join(known)})")
     settings = Settings.load()
-    filtered = stage or defect_class or status
-    views = list_runs(settings, limit=None if filtered else limit or None)
+    order = Order.of(sort) if sort else NEWEST
+    understood(query or "", ())
+    views, filtered = list_runs(settings), stage or defect_class or status or query
+    if not here:
+        others = MlflowRuns(settings).look({view.run_id for view in views})
+        views = together(views, others.runs)
+        if others.problem:
+            note(f"{others.problem}; {f'as of {when(others.read)}' if others.read else 'its runs are not listed'}")
     chosen = [
         view
-        for view in views
+        for view in choose(settings, views, understood(query or "", views), order).runs
         if stage in (None, view.stage)
         and defect_class in (None, view.defect_class)
         and (status in (None, view.status) or (status == "active" and view.is_active))
@@ -64,8 +85,10 @@ def runs(
         progress = f"{view.step}/{view.total}" if view.step is not None and view.total else ""
         scores = [score(view.best_iou), score(view.test.get("iou"))]
         left = duration(view.eta_seconds) if view.status == "running" else ""
-        rows.append([view.run_id, status_cell(view.status), view.stage, view.defect_class, progress, left, *scores])
-    columns = ["run", "status", "stage", "class", "step", "left", "best val IoU", "test IoU"]
+        marks = " ".join([*("MLflow" for _ in [1] if view.elsewhere), *(f"#{tag}" for tag in view.tags)])
+        about = [view.run_id, status_cell(view.status), view.stage, view.defect_class]
+        rows.append([*about, progress, left, *scores, f"{marks}  {view.note}".strip()])
+    columns = ["run", "status", "stage", "class", "step", "left", "best val IoU", "test IoU", "notes"]
     print_table(columns, rows, right=["step", "left", "best val IoU", "test IoU"])
 
 
@@ -145,7 +168,8 @@ def _show_run(run: "RunView", as_json: bool) -> None:
         rows.append(("progress", f"step {run.step} of {run.total}, epoch {run.epoch or '-'} of {run.epochs or '-'}"))
     if run.status == "running":
         rows.append(("left", duration(run.eta_seconds)))
-    rows += [("best val IoU", score(run.best_iou)), ("error", run.error)]
+    rows += [("best val IoU", score(run.best_iou)), ("epoch of best", run.best_epoch), ("error", run.error)]
+    rows += [("tags", " ".join(run.tags)), ("note", run.note), ("archived", "yes" if run.archived else "")]
     rows += [(name, score(value)) for name, value in run.last.items()]
     rows += [(f"test/{name}", score(value)) for name, value in run.test.items()]
     rows += [(key, run.info.get(key)) for key in ("user", "host", "git_commit", "upload", "mlflow_run_id")]

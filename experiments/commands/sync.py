@@ -24,16 +24,22 @@ def sync(
     import signal
     import threading
 
+    from experiments.annotating import is_unsent
+    from experiments.note_sender import send
     from experiments.runs import find_run
     from pipeseg.settings import Settings
 
     settings, stop = Settings.load(), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     directories = [find_run(settings, text) for text in runs] if runs else pending(settings)
-    if not directories:
+    unsent = [directory for directory in _every_run(settings) if is_unsent(directory)] if not runs else []
+    if not directories and not unsent:
         note("everything is uploaded")
         return
     remaining = upload_all(settings, directories, stop)
+    for directory in unsent if not remaining and not stop.is_set() else ():
+        note(f"{directory.run_id}: what was noted about it")
+        send(directory)
     if stop.is_set():
         raise typer.Exit(130)
     if remaining:
@@ -43,10 +49,14 @@ def sync(
 
 def pending(settings: "Settings") -> "list[RunDirectory]":
     """Return the directories of the runs that are not uploaded in full, oldest first."""
+    found = _every_run(settings)
+    return [directory for directory in found if directory.read_info().get("upload") not in ("done", "off")]
+
+
+def _every_run(settings: "Settings") -> "list[RunDirectory]":
     from pipeseg.run_directory import RunDirectory
 
-    found = [RunDirectory(path.parent) for path in sorted(settings.runs_dir.glob("*/run.json"))]
-    return [directory for directory in found if directory.read_info().get("upload") not in ("done", "off")]
+    return [RunDirectory(path.parent) for path in sorted(settings.runs_dir.glob("*/run.json"))]
 
 
 def upload_all(settings: "Settings", directories: "Sequence[RunDirectory]", stop: "Event") -> int:
