@@ -115,7 +115,9 @@ class Chart(Widget):
 
     def point(self) -> None:
         """Draw the crosshair where the view has it now: two columns and the legend."""
-        if self._strips:
+        if not self._strips:
+            self.refresh()
+        else:
             self._strips[0] = self._legend()
             self.refresh(Region(0, 0, self.size.width, LEGEND_ROWS))
             self._move_cursor()
@@ -134,7 +136,9 @@ class Chart(Widget):
         super().notify_style_update()
 
     def on_resize(self) -> None:
+        # rows of the size before may have been painted, and kept, since the layout changed
         self._strips = None
+        self.refresh()
 
     def render_line(self, y: int) -> Strip:
         if self._strips is None:

@@ -10,15 +10,13 @@ from textual.containers import Container, Vertical
 from textual.timer import Timer
 from textual.widgets import Static
 
-from app.language import _, ngettext
 from app.text import escape
 from app.widgets.chart import Chart
-from app.widgets.chart_drawing import drawn_values, prepare
-from app.widgets.chart_legend import place_text
+from app.widgets.chart_drawing import prepare
 from app.widgets.chart_view import PAN, ZOOM, View
-from app.widgets.plots import GHOST, GHOST_GLYPHS, GLYPHS, Line, Plot, Track, metrics_of, plots, usual_metrics
+from app.widgets.chart_words import runs_in_words, seen_in_words
+from app.widgets.plots import GHOST, Line, Plot, Track, metrics_of, plots, usual_metrics
 from experiments.curves.axis import KINDS
-from experiments.curves.series import Positive
 
 if TYPE_CHECKING:
     from experiments.curves.run_curves import RunCurves
@@ -29,6 +27,8 @@ DRAW_SECONDS = 0.2
 SMOOTH_POINTS = 50_000
 SMOOTH_SECONDS = 0.02
 WIDE_CHARTS = 110
+# the least that a chart needs to be read
+ROWS_OF_CHART, COLUMNS_OF_CHART = 6, 24
 
 
 class ChartsPanel(Vertical):
@@ -54,6 +54,7 @@ class ChartsPanel(Vertical):
         self.chosen: list[str] | None = None
         self.following = False
         self.plots: list[Plot] = []
+        self._left_out = 0
         self._drawn_at = 0.0
         self._timer: Timer | None = None
 
@@ -123,18 +124,29 @@ class ChartsPanel(Vertical):
         if not self.is_attached or not self.query(Chart):
             return
         self._drawn_at = time.monotonic()
-        self.plots = plots(self.tracks, self.metrics(), self.view.axis)
+        wanted = plots(self.tracks, self.metrics(), self.view.axis)
+        columns, room = self._layout(len(wanted))
+        self.plots, self._left_out = wanted[:room], len(wanted[room:])
         waiting = [prepare(line.series, self.view, SMOOTH_POINTS) for line in self.lines()]
         window = self.view.window(*self.extent())
-        charts = self._charts()
+        charts = self._charts(columns)
         for chart, plot in zip(charts, self.plots, strict=True):
             chart.show(plot, self.view, window)
         self._write_legend(window)
         if any(waiting):
             self._timer = self.set_timer(SMOOTH_SECONDS, self.draw)
 
-    def _charts(self) -> list[Chart]:
-        """Return as many charts as there are plots, laid out side by side as far as there is room."""
+    def _layout(self, count: int) -> tuple[int, int]:
+        """Return how many charts lie side by side, and for how many there is room."""
+        width, height = self.size
+        columns = min(count, 3 if count > 2 and width >= WIDE_CHARTS else 2)
+        rows = max(1, (height - 1) // ROWS_OF_CHART)
+        if columns * rows < count:  # low terminals show narrow charts rather than cut ones
+            columns = max(columns, min(-(-count // rows), width // COLUMNS_OF_CHART))
+        return columns, max(1, columns * rows)
+
+    def _charts(self, columns: int) -> list[Chart]:
+        """Return as many charts as there are plots, laid out side by side."""
         box = self.query_one(Container)
         charts = list(box.query(Chart))
         for chart in charts[len(self.plots) :]:
@@ -143,7 +155,6 @@ class ChartsPanel(Vertical):
         for plot in self.plots[len(charts) :]:
             charts.append(Chart(plot.group))
             box.mount(charts[-1])
-        columns = min(len(charts), 3 if len(charts) > 2 and self.size.width >= WIDE_CHARTS else 2)
         if box.styles.grid_size_columns != columns:
             box.styles.grid_size_columns = columns
         return charts
@@ -162,44 +173,15 @@ class ChartsPanel(Vertical):
         return (min(ends), max(ends)) if ends else (0.0, 1.0)
 
     def _write_legend(self, window: tuple[float, float]) -> None:
-        parts = []
-        if len(self.tracks) > 1:
-            style = self.query(Chart).first().get_component_rich_style
-            for track in self.tracks:
-                glyph, name = GHOST_GLYPHS[0], "chart--ghost"
-                if track.slot != GHOST:
-                    glyph, name = GLYPHS[track.slot][0], f"chart--run{track.slot}"
-                colour = style(name).color
-                lacks = self.view.axis == "epoch" and track.curves.series and not track.curves.epochs
-                label = escape(track.label) + (" " + _("(names no epochs)") if lacks else "")
-                parts.append(f"[{colour.name if colour else '$foreground'}]{glyph}[/] {label}")
-        told = self._settings(window)
+        colour = self.query(Chart).first().get_component_rich_style
+        parts = runs_in_words(self.tracks, self.view, lambda name: colour(name).color)
+        told = seen_in_words(self.view, self.lines(), window, self.extent()[1], self._left_out)
         if told:
             parts.append(f"[$foreground 60%]{escape(' · '.join(told))}[/]")
         line = self.query_one(Static)
         line.update("  ".join(parts))
         if line.display != bool(parts):
             line.display = bool(parts)
-
-    def _settings(self, window: tuple[float, float]) -> list[str]:
-        """Return in words how the curves are seen, where that is not the usual way."""
-        view, told = self.view, []
-        if view.axis != KINDS[0]:
-            told.append({"epoch": _("x: epochs"), "time": _("x: time since the start")}[view.axis])
-        if view.log:
-            told.append(_("log y"))
-            dropped = sum(
-                raw.dropped for line in self.lines() if isinstance(raw := drawn_values(line.series, view)[0], Positive)
-            )
-            if dropped:
-                text = ngettext("{count} value ≤ 0 is a gap", "{count} values ≤ 0 are gaps", dropped)
-                told.append(text.format(count=dropped))
-        if view.weight:
-            told.append(_("smoothed {weight}").format(weight=view.weight))
-        if view.span is not None:
-            ends = " – ".join(place_text(view.axis, end) for end in window)
-            told.append(_("{ends} of {whole}").format(ends=ends, whole=place_text(view.axis, self.extent()[1])))
-        return told
 
     # -- keys and mouse ------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
+from driving import screen_text
 from textual.pilot import Pilot
 
 from app.widgets.chart import Chart
@@ -67,9 +68,12 @@ def panel_of(pilot: Pilot) -> ChartsPanel:
 
 
 def chart_text(pilot: Pilot, number: int = 0) -> str:
-    """What a chart shows, line by line, crosshair included."""
-    chart = list(panel_of(pilot).query(Chart))[number]
-    return "\n".join(chart.render_line(y).text for y in range(chart.size.height))
+    """What stands on the screen where a chart is, line by line; nothing while it is not there."""
+    charts = list(panel_of(pilot).query(Chart))
+    if number >= len(charts):
+        return ""
+    region, lines = charts[number].region, screen_text(pilot.app).split("\n")
+    return "\n".join(line[region.x : region.right] for line in lines[region.y : region.bottom])
 
 
 def window(pilot: Pilot) -> tuple[float, float]:

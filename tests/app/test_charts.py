@@ -277,10 +277,26 @@ async def test_metrics_are_chosen(workshop: Settings) -> None:
         await pilot.press("tab", "enter")
         await until(pilot, lambda: len(panel_of(pilot).query(Chart)) == 3)
         await until(pilot, lambda: "learning rate" in screen_text(pilot.app))
+        await pilot.press("full_stop")
+        await until(pilot, lambda: screen_text(pilot.app).count("@ 1 ") == 3)
         panel_of(pilot).choose(["val/dice"])
         await until(pilot, lambda: [chart.plot.title for chart in panel_of(pilot).query(Chart)] == ["Dice"])
         panel_of(pilot).choose([])
         await until(pilot, lambda: len(panel_of(pilot).query(Chart)) == 2)
+
+
+async def test_charts_that_do_not_fit_are_told_and_none_is_cut(workshop: Settings) -> None:
+    names = ("loss", "iou", "dice", "recall", "precision", "accuracy")
+    run = write_run(workshop.runs_dir, "toy", {f"val/{name}": IOU for name in names})
+    async with opened(NARROW) as pilot:
+        await watch(pilot, run)
+        panel_of(pilot).choose([f"val/{name}" for name in names])
+        await until(pilot, lambda: "3 charts need more room" in screen_text(pilot.app))
+        await until(pilot, lambda: all(chart.frame for chart in panel_of(pilot).query(Chart)))
+        assert all("└" in chart_text(pilot, number) and "200" in chart_text(pilot, number) for number in range(3))
+        await pilot.resize_terminal(200, 60)
+        await until(pilot, lambda: len(panel_of(pilot).query(Chart)) == 6)
+        await until(pilot, lambda: all(chart.frame for chart in panel_of(pilot).query(Chart)))
 
 
 async def test_a_run_without_losses_shows_what_it_has(workshop: Settings) -> None:

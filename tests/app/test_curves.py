@@ -1,14 +1,21 @@
 """Raster, ticks and window of a chart: pure functions, no screen."""
 
+import math
 import random
 from itertools import pairwise
 
 import pytest
+from rich.cells import cell_len
+from rich.style import Style
 
 from app.widgets import axes
 from app.widgets.braille import Canvas
+from app.widgets.chart_drawing import draw, prepare
+from app.widgets.chart_legend import legend
 from app.widgets.chart_view import View
+from app.widgets.plots import GHOST, Track, plots
 from experiments.curves.decimation import borders, decimate
+from experiments.curves.run_curves import RunCurves
 from experiments.curves.series import Series
 
 
@@ -57,6 +64,40 @@ def test_every_stroke_is_joined_and_within_the_canvas(seed: int) -> None:
         assert (left | left << 1 | left >> 1) & right, f"{left:b} does not touch {right:b}"
     for mask in masks:  # one stroke, without holes
         assert "0" not in f"{mask:b}".strip("0")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_the_curves_and_the_window_are_rows_fill_the_chart(seed: int) -> None:
+    """Drawing is where an exception would end the dashboard: odd values, sizes, zooms, axes."""
+    generator = random.Random(seed)
+    scale = generator.choice((1e-300, 1e-3, 1.0, 1e9, 1e300))
+    tracks = []
+    for slot in (0, 1, GHOST):
+        curves, step = RunCurves(), 0
+        for _ in range(generator.choice((0, 1, 2, 30, 3000))):
+            step += generator.choice((1, 1, 7))
+            y = generator.choice((0.0, scale, -scale, generator.gauss(0, scale), math.nan, math.inf))
+            event = {"time": 5.0 + step, "kind": "metrics", "step": step, "values": {"val/iou": y, "train/iou": -y}}
+            curves.take(event | ({"epoch": step // 9} if slot else {}))
+        tracks.append(Track(f"run{slot}", "", slot, curves))
+    view = View(
+        axis=generator.choice(("step", "epoch", "time")),
+        log=generator.random() < 0.5,
+        weight=generator.choice((0.0, 0.9)),
+        cursor=generator.choice((None, 40.0)),
+    )
+    (plot,) = plots(tracks, ["val/iou", "train/iou"], view.axis)
+    for line in plot.lines:
+        prepare(line.series, view, generator.choice((None, 10)))
+    left = generator.uniform(-50, 9000)
+    for width, height in ((12, 4), (13, 5), (79, 20), (300, 70)):
+        window = (left, left + generator.choice((0, 1e-9, 1, 5000)))
+        drawn = draw(plot, view, window, width, height, lambda *_: Style())
+        assert cell_len("".join(part.text for part in legend(plot, view, width, lambda *_: Style()))) <= width
+        if drawn is not None:
+            rows, frame = drawn
+            assert len(rows) == height
+            assert {sum(cell_len(part.text) for part in row) for row in rows[:-2]} == {frame.gutter + frame.columns}
 
 
 @pytest.mark.parametrize(
