@@ -262,7 +262,7 @@ def test_a_real_training_is_healthy_and_one_whose_loss_breaks_is_not(tiny: Any) 
     shares = FactsReader(RunDirectory(healthy)).read().loader_shares
     assert shares and all(0 <= share <= 1 for share in shares)
 
-    broken = tiny.call(tiny.experiment(learning_rate=1e30, epochs=6))
+    broken = tiny.call(tiny.experiment(weight_decay=1e38, epochs=6))
     assert broken.returncode == 1
     done = tiny.call([sys.executable, "-m", "experiments", "diagnose", "latest", "--json"])
     (verdict,) = json.loads(done.stdout)
