@@ -10,7 +10,7 @@ from experiments.config_diff import ABSENT, same
 from experiments.config_page import CannotEdit, Order, Page, Path, nested, write
 from pipeseg.errors import BadInput
 
-__all__ = ["edit", "parse_value", "write"]
+__all__ = ["applied", "edit", "parse_value", "write"]
 
 
 def edit(text: str, changes: Mapping[str, object], order: Sequence[str] = (), source: str = "config.yaml") -> str:
@@ -23,7 +23,7 @@ def edit(text: str, changes: Mapping[str, object], order: Sequence[str] = (), so
         ConfigError: `text` is not YAML, or a key on the way holds a single value.
         BadInput: the key shares its value with another one.
     """
-    from pipeseg.config import parse_yaml
+    from pipeseg.config import ConfigError, parse_yaml
 
     before = parse_yaml(text, source) if text.strip() else {}
     for key, value in changes.items():
@@ -33,9 +33,14 @@ def edit(text: str, changes: Mapping[str, object], order: Sequence[str] = (), so
         except CannotEdit:
             raise BadInput(f"{source}: {key}: cannot be changed here; change it in the text") from None
         if after == text:
+            if value is ABSENT and _holds(before, path):
+                raise BadInput(f"{source}: {key}: comes from another key (<<); change it in the text")
             continue
-        values = parse_yaml(after, source)
-        if not _is_as_wanted(before, values, path, value, shares="&" in text):
+        try:
+            values = parse_yaml(after, source)
+        except ConfigError:  # an anchor went that others refer to
+            values = None
+        if values is None or not _is_as_wanted(before, values, path, value, shares="&" in text):
             raise BadInput(f"{source}: {key}: cannot be changed here, it shares its value; change it in the text")
         text, before = after, values
     return text
@@ -96,7 +101,7 @@ def parse_value(text: str) -> object:
 
 def _is_as_wanted(before: Any, after: Any, path: Path, value: object, shares: bool) -> bool:
     if not shares:
-        return same(after, _applied(before, path, value))
+        return same(after, applied(before, path, value))
     for length in range(len(path), 0, -1):
         name = ".".join(path[:length])
         if isinstance(after, dict) and name in after:
@@ -108,7 +113,15 @@ def _is_as_wanted(before: Any, after: Any, path: Path, value: object, shares: bo
     return value is ABSENT
 
 
-def _applied(values: Any, path: Path, value: object) -> Any:
+def _holds(values: Any, path: Path) -> bool:
+    """Tell whether plain values hold a key, whose parts may themselves hold dots."""
+    for length in range(len(path), 0, -1):
+        if isinstance(values, dict) and (name := ".".join(path[:length])) in values:
+            return length == len(path) or _holds(values[name], path[length:])
+    return False
+
+
+def applied(values: Any, path: Path, value: object) -> Any:
     """Return plain values with one key changed."""
     values = dict(values) if isinstance(values, dict) else {}
     for length in range(len(path), 0, -1):
@@ -121,7 +134,7 @@ def _applied(values: Any, path: Path, value: object) -> Any:
     if rest:
         if value is ABSENT and not isinstance(values.get(name), dict):
             return values
-        values[name] = _applied(values.get(name), rest, value)
+        values[name] = applied(values.get(name), rest, value)
     elif value is ABSENT:
         values.pop(name, None)
     else:

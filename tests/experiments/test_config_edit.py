@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from experiments.config_diff import ABSENT, same
-from experiments.config_edit import _applied, edit, parse_value, write
+from experiments.config_edit import applied, edit, parse_value, write
 from pipeseg.config import parse_yaml
 from pipeseg.errors import BadInput
 from pipeseg.settings import ROOT
@@ -78,7 +78,7 @@ def test_any_sequence_of_edits_means_what_it_says_and_keeps_every_comment(seed: 
             continue
         before = comments(text)
         text = edit(text, {key: value})
-        expected = _applied(expected, tuple(key.split(".")), value)
+        expected = applied(expected, tuple(key.split(".")), value)
         assert same(parse_yaml(text) if expected else {}, expected), (key, value, text)
         assert not before - comments(text), (key, value, text)
 
