@@ -12,12 +12,15 @@ from textual.screen import Screen
 
 from app.action import bindings
 from app.actions import ACTIONS
+from app.layers.creating import Creating
+from app.layers.differing import Differing
 from app.layers.inspecting import Inspecting
+from app.layers.opening import Opening
 
 _BY_NAME = {action.name: action for action in ACTIONS}
 
 
-class Dashboard(Inspecting):
+class Dashboard(Creating, Differing, Opening, Inspecting):
     """Every layer together; one that no other stands on is a base of its own.
 
     Args:

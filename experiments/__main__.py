@@ -12,7 +12,7 @@ PROGRAM = "python -m experiments"
 
 def build_app() -> typer.Typer:
     """Return the command line; every verb imports what it needs when it is called."""
-    from experiments.commands import compare, control, datasets, folders, launch, runs, sweep, sync
+    from experiments.commands import compare, configs, control, datasets, folders, launch, runs, sweep, sync
 
     app = typer.Typer(
         help="Experiments of this project: what there is, what runs, and what came out.",
@@ -24,6 +24,8 @@ def build_app() -> typer.Typer:
     app.command("list")(folders.list_folders)
     app.command()(runs.show)
     app.command()(folders.validate)
+    app.command()(configs.new)
+    app.command()(configs.diff)
     app.command()(launch.launch)
     app.command()(runs.runs)
     app.command()(runs.logs)

@@ -3,10 +3,14 @@
 import difflib
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+_WORD = re.compile(r"[^\W\d][\w./+-]*(?: [\w./+-]+)*")
+_NO_WORDS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
 
 
 class Absent(Enum):
@@ -68,7 +72,16 @@ def as_text(value: object) -> str:
     """Return a value as it would stand in a config, on one line; nothing for `ABSENT`."""
     if value is ABSENT:
         return ""
-    if isinstance(value, str):
+    return value if isinstance(value, str) else _inner(value)
+
+
+def _inner(value: object) -> str:
+    """Write a value inside brackets: words without quotes where YAML reads them back as words."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_inner(key)}: {_inner(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_inner, value)) + "]"
+    if isinstance(value, str) and _WORD.fullmatch(value) and value.casefold() not in _NO_WORDS:
         return value
     return json.dumps(value, ensure_ascii=False, default=str)
 

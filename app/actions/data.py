@@ -29,5 +29,6 @@ DATA = (
         "Data",
         f"{CLI} verify NAME",
         ("data",),
+        only=True,
     ),
 )

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from textual.pilot import Pilot
-from textual.widgets import OptionList, Static
+from textual.widgets import Static
 
 from app.dashboard import Dashboard
 from app.widgets.chart import Chart
 from app.widgets.config_pane import ConfigPane
+from app.widgets.experiment_list import ExperimentList
 
 WIDE, NARROW = (160, 48), (80, 24)
 
@@ -50,8 +51,7 @@ def point_count(app: Dashboard, metric: str) -> int:
 
 
 async def choose(pilot: Pilot, name: str) -> None:
-    options = pilot.app.query_one("#left", OptionList)
-    options.highlighted = [option.id for option in options.options].index(name)
+    pilot.app.query_one(ExperimentList).go_to(name)
     await until(pilot, lambda: pilot.app.query_one(ConfigPane).name_shown == name)
 
 

@@ -39,7 +39,8 @@ def test_values_are_compared_by_what_they_mean(left: object, right: object, expe
 
 
 def test_values_are_written_as_in_a_config() -> None:
-    assert [as_text(value) for value in ("a", None, True, [1, "ж"], ABSENT)] == ["a", "null", "true", '[1, "ж"]', ""]
+    assert [as_text(value) for value in ("a", None, True, [1, "ж"], ABSENT)] == ["a", "null", "true", "[1, ж]", ""]
+    assert as_text({"a b": ["true", "1", {"c": "x: y"}]}) == '{a b: ["true", "1", {c: "x: y"}]}'
 
 
 def test_lines_are_compared_in_the_order_of_the_texts() -> None:
