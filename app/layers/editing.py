@@ -41,7 +41,8 @@ class Editing(Listing):
             self.part("#config-text").redo()
 
     def action_filter(self) -> None:
-        if self.pane == "config" and not self.is_on_list and self.furnished:
+        on_list = self.is_on_list or self.part(ExperimentList).has_focus
+        if self.pane == "config" and not on_list and self.furnished:
             config = self.part("#config")
             if config.focus_target is None:
                 config.switch_view()

@@ -107,7 +107,7 @@ class Listing(Watching):
             elif self.watched is None:
                 self._watch_newest()
             if self.selected and self.furnished:
-                self.part("#overview").show_result(reading.by_experiment(self.runs).get(self.selected, []))
+                self._show_result()
             if before and self.experiment and before.problem != self.experiment.problem:
                 self.describe(self.experiment)
         self._has_datasets = message.has_datasets
@@ -151,9 +151,9 @@ class Listing(Watching):
         if message.experiment.name == self.selected:
             self.describe(message.experiment)
 
-    async def action_filter(self) -> None:
-        if self.is_on_list or self.pane == "overview":
-            await self.part(Experiments).open_filter()
+    def action_filter(self) -> None:
+        if self.is_on_list or self.pane == "overview" or self.part(ExperimentList).has_focus:
+            self.part(Experiments).open_filter()
         else:
             super().action_filter()
 
@@ -181,8 +181,13 @@ class Listing(Watching):
             self.describe(experiment)
         if self.furnished:
             self._watch_newest()
-            self.part("#overview").show_result(reading.by_experiment(self.runs or []).get(name, []))
+            self._show_result()
         self.draw_frame()
+
+    def _show_result(self) -> None:
+        name = self.selected or ""
+        own = [run for run in self.runs or [] if run.experiment == name]
+        self.part("#overview").show_result(name, own, (self.summaries() or {}).get(name))
 
     def _watch_newest(self) -> None:
         own = [run for run in self.runs or [] if run.experiment == self.selected]

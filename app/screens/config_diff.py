@@ -9,7 +9,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from app.language import _
+from app.language import _, ngettext
 from app.messages import Differs, DiffWanted
 from app.text import ago, escape
 from app.widgets.grid import Column, Grid, Row
@@ -56,7 +56,7 @@ class ConfigDiff(ModalScreen[None]):
         )
         with Vertical(classes="dialog"):
             yield Static(id="diff-head")
-            yield Grid(columns, id="diff-grid", empty=f"[$foreground 60%]{_('the same in every key')}[/]")
+            yield Grid(columns, id="diff-grid")
             with VerticalScroll(id="diff-lines"):
                 yield Static(id="diff-text", markup=False)
             yield Static(id="diff-note")
@@ -116,8 +116,10 @@ class ConfigDiff(ModalScreen[None]):
             name=escape(self.experiment.name), other=escape(found.label)
         )
         self.query_one("#diff-head", Static).update(
-            f"{head}  [$foreground 60%]{_('{count} keys differ').format(count=count)}[/]"
+            f"{head}  [$foreground 60%]{ngettext('{} key differs', '{} keys differ', count).format(count)}[/]"
         )
+        same = _("the same in every key") if not found.notes else ""
+        self.query_one(Grid).empty = f"[$foreground 60%]{same}[/]"
         self.query_one(Grid).show([_row(each.key, each.left, each.right) for each in found.differences])
         self.query_one("#diff-text", Static).update("\n".join(found.lines) or _("every line is the same"))
         self.query_one("#diff-note", Static).update("\n".join(f"[$warning]![/] {escape(text)}" for text in found.notes))

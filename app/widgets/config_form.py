@@ -187,7 +187,7 @@ class ConfigForm(Vertical):
     def _draw_detail(self) -> None:
         detail, entry = self.query_one("#form-detail", Static), self.entry
         if self.unreadable:
-            sentence = _("the text cannot be read, the form waits and shows what was there before")
+            sentence = _("the form waits until the text can be read again")
             detail.update(f"[$error]✗ {escape(self.unreadable)}[/]\n[$foreground 70%]{sentence}[/]")
             return
         if entry is None:
@@ -341,10 +341,17 @@ def _row(entry: "Entry") -> Row:
     if entry.is_missing:
         value = f"[$error]{_('missing')}[/]"
     elif entry.is_set:
-        key, value = f"[b]{key}[/b]", f"[b]{escape(as_text(entry.value))}[/b]"
+        key, value = f"[b]{key}[/b]", f"[b]{escape(_shown(entry))}[/b]"
     else:
-        key, value = f"[$foreground 70%]{key}[/]", f"[$foreground 45%]{escape(as_text(entry.default))}[/]"
+        key, value = f"[$foreground 70%]{key}[/]", f"[$foreground 45%]{escape(_shown(entry))}[/]"
     return Row(entry.key, (mark, key, value, takes))
+
+
+def _shown(entry: "Entry") -> str:
+    """A section that can be switched off is on or off; what is in it are rows of their own."""
+    if entry.kind.words == "section | null":
+        return _("off") if entry.shown is None else _("on")
+    return as_text(entry.shown)
 
 
 def _sentence(problem: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
@@ -17,6 +18,7 @@ from textual.widgets import Static
 from app.language import _
 from app.messages import ExperimentMeant, ExperimentOpened, Filtered
 from app.text import escape, score, sparkline, status_text
+from app.widgets.filter_line import FilterLine, has_words
 
 if TYPE_CHECKING:
     from experiments.folders import Experiment
@@ -150,8 +152,6 @@ class ExperimentList(ScrollView, can_focus=True):
             self.action_open()
 
     def _matching(self) -> tuple[Item, ...]:
-        from app.widgets.filter_line import has_words
-
         return tuple(item for item in self.items if has_words(item.found_by, self.words))
 
     def _lay_out(self) -> None:
@@ -204,8 +204,6 @@ class ExperimentList(ScrollView, can_focus=True):
         content = _first(item, room) if part == 0 else _second(item) if part == 1 else Content("")
         content = Content.assemble(" ", content.truncate(room, ellipsis=True))
         parse = self.app.stylesheet.parse_style
-        from rich.segment import Segment
-
         segments = [Segment(text, style.rich_style) for text, style in content.render(self.visual_style, "", parse)]
         return Strip(segments).adjust_cell_length(width, self.rich_style)
 
@@ -218,6 +216,7 @@ class Experiments(Vertical):
     """
 
     def compose(self) -> ComposeResult:
+        yield FilterLine(id="left-filter", placeholder=_("words of name, state, title"))
         yield Static(id="left-count")
         yield ExperimentList(id="left-list")
 
@@ -225,23 +224,15 @@ class Experiments(Vertical):
     def list(self) -> ExperimentList:
         return self.query_one(ExperimentList)
 
-    async def open_filter(self) -> None:
-        from app.widgets.filter_line import FilterLine
-
-        if not self.query(FilterLine):  # made when it is first wanted: the first paint does not pay for it
-            await self.mount(FilterLine(id="left-filter", placeholder=_("words of name, state, title")), before=0)
+    def open_filter(self) -> None:
         self.query_one(FilterLine).open()
 
     def filter(self, words: str | None) -> None:
         """Show what holds every word, everything for None."""
-        from app.widgets.filter_line import FilterLine
-
         self.list.filter(words or "")
         self.show_count()
         if words is None:
-            for line in self.query(FilterLine):
-                line.display = False
-                line.clear_quietly()
+            self.query_one(FilterLine).close()
 
     def show_count(self) -> None:
         count = self.query_one("#left-count", Static)

@@ -21,14 +21,15 @@ class FilterLine(Input):
         self.display = True
         self.focus()
 
-    def action_leave(self) -> None:
+    def close(self) -> None:
+        """Hide and empty it, without telling anybody."""
         self.display = False
-        self.clear_quietly()
-        self.post_message(Filtered(self, None))
-
-    def clear_quietly(self) -> None:
         with self.prevent(Input.Changed):
             self.value = ""
+
+    def action_leave(self) -> None:
+        self.close()
+        self.post_message(Filtered(self, None))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
