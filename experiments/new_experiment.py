@@ -74,11 +74,13 @@ def create(settings: Settings, name: str, source: str) -> Experiment:
         write_atomically(draft / CONFIG, config)
         write_atomically(draft / README, _retitled(draft / README, title))
         os.rename(draft, target)
-    except OSError as error:
+    except (OSError, BadInput) as error:
         shutil.rmtree(draft, ignore_errors=True)
         for folder in reversed(made):
             if not any(folder.iterdir()):
                 folder.rmdir()
+        if isinstance(error, BadInput):
+            raise
         raise BadInput(os_error_sentence(error)) from error
     return find_experiment(settings, name)
 

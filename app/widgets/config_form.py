@@ -7,7 +7,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.events import Click, Resize
+from textual.events import Click
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
 
@@ -79,6 +79,14 @@ class FormGrid(Grid):
 
     def action_leave(self) -> None:
         self.post_message(LeftEditor())
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self.query_ancestor(ConfigForm).place_line()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self.query_ancestor(ConfigForm).place_line()
 
     def value_place(self) -> tuple[int, int, int]:
         """Return x, y and width of the cursor's value, in cells from the grid's corner."""
@@ -284,20 +292,19 @@ class ConfigForm(Vertical):
         with self.prevent(Input.Changed):
             line.value = as_text(entry.shown)
         line.display = True
-        self._place_line()
+        self.place_line()
         line.focus()
         line.cursor_position = len(line.value)
         self._draw_detail()
 
-    def _place_line(self) -> None:
+    def place_line(self) -> None:
+        """Keep the line over its value, whatever moves below it."""
+        if not self.is_typing:
+            return
         x, y, width = self.grid.value_place()
         line = self.query_one(FieldInput)
         line.styles.offset = (x, y + self.grid.region.y - self.region.y)
         line.styles.width = max(4, width)
-
-    def on_resize(self, event: Resize) -> None:
-        if self.is_typing:
-            self.call_after_refresh(self._place_line)
 
     def end_typing(self) -> None:
         if self.is_typing:

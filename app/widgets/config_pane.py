@@ -83,15 +83,21 @@ class ConfigPane(Vertical):
 
     @property
     def shows_both(self) -> bool:
-        return self.has_class("-both")
+        """Whether there is room for both views; known before the pane was ever seen."""
+        room = self.size.width or (self.parent.size.width if isinstance(self.parent, Widget) else 0)
+        return room >= BOTH
 
     @property
     def focus_target(self) -> Widget | None:
         """What takes keys when the pane is gone to: the form where it is seen; the text only when it is asked for."""
+        self.fit()
         return self.query_one(ConfigForm).grid if self.shows_both or self.view == "form" else None
 
     def on_resize(self, event: Resize) -> None:
-        self.set_class(event.size.width >= BOTH, "-both")
+        self.fit()
+
+    def fit(self) -> None:
+        self.set_class(self.shows_both, "-both")
 
     def switch_view(self) -> None:
         """Go to the other view."""

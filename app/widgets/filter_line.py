@@ -17,13 +17,16 @@ class FilterLine(Input):
     FilterLine:focus { border: none; }
     """
 
+    def on_mount(self) -> None:
+        self.can_focus = False  # else a screen that opens would give it the keys, hidden as it is
+
     def open(self) -> None:
-        self.display = True
+        self.display = self.can_focus = True
         self.focus()
 
     def close(self) -> None:
         """Hide and empty it, without telling anybody."""
-        self.display = False
+        self.display = self.can_focus = False
         with self.prevent(Input.Changed):
             self.value = ""
 
