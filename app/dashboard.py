@@ -14,10 +14,13 @@ from app.action import bindings
 from app.actions import ACTIONS
 from app.layers.charting import Charting
 from app.layers.checking import Checking
+from app.layers.creating import Creating
 from app.layers.diagnosing import Diagnosing
+from app.layers.differing import Differing
 from app.layers.ending import Ending
 from app.layers.exporting import Exporting
 from app.layers.inspecting import Inspecting
+from app.layers.opening import Opening
 from app.layers.queueing import Queueing
 from app.layers.reading_log import ReadingLog
 from app.layers.studying import Studying
@@ -25,7 +28,20 @@ from app.layers.studying import Studying
 _BY_NAME = {action.name: action for action in ACTIONS}
 
 
-class Dashboard(Charting, ReadingLog, Diagnosing, Ending, Exporting, Studying, Checking, Queueing, Inspecting):
+class Dashboard(
+    Charting,
+    ReadingLog,
+    Diagnosing,
+    Ending,
+    Exporting,
+    Studying,
+    Checking,
+    Queueing,
+    Creating,
+    Differing,
+    Opening,
+    Inspecting,
+):
     """Every layer together; one that no other stands on is a base of its own.
 
     Args:

@@ -9,12 +9,15 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from app.follow import Advance
+    from experiments.config_diff import Difference
+    from experiments.config_form import Form
     from experiments.dataset_jobs import Job
     from experiments.datasets import DatasetView
     from experiments.folders import Experiment
     from experiments.pictures import Pictures
     from experiments.queue import QueueView
     from experiments.runs import RunView
+    from experiments.summary import Summary
 
 
 @dataclass
@@ -39,6 +42,7 @@ class Listed(Message):
     experiments: "list[Experiment]"
     runs: "list[RunView] | None"
     has_datasets: bool
+    summaries: "dict[str, Summary] | None" = None
 
 
 @dataclass
@@ -54,11 +58,10 @@ class Described(Message):
 
 @dataclass
 class Checked(Message):
-    """A config text was validated."""
+    """A config text was validated, and read as a form."""
 
     name: str
-    text: str
-    problems: list[tuple[str, str]]
+    form: "Form"
 
 
 @dataclass
@@ -223,3 +226,100 @@ class LogFilterTyped(Message):
 
 class LogFilterLeft(Message):
     """The whole log is wanted again."""
+
+
+@dataclass
+class FieldTyped(Message):
+    """Something was typed as the value of a key, not yet taken over."""
+
+    key: str
+    text: str
+    is_done: bool = False
+
+
+@dataclass
+class FieldChanged(Message):
+    """A key is to have another value; `ABSENT` removes it."""
+
+    name: str
+    key: str
+    value: object
+
+
+@dataclass
+class ChoiceWanted(Message):
+    """A value is to be chosen from many."""
+
+    key: str
+
+
+@dataclass
+class FieldWritten(Message):
+    """A change was worked into a config text; `problem` says why not."""
+
+    change: FieldChanged
+    base: str
+    text: str
+    problem: str | None = None
+
+
+@dataclass
+class Filtered(Message):
+    """What is typed into a line that filters, `is_done` with Enter; None where it was left with Esc."""
+
+    line: Any
+    text: str | None
+    is_done: bool = False
+
+    @property
+    def control(self) -> Any:
+        return self.line
+
+
+@dataclass
+class Created(Message):
+    """A new experiment folder is there."""
+
+    experiment: "Experiment"
+    experiments: "list[Experiment]"
+
+
+@dataclass
+class DiffWanted(Message):
+    """A config is to be compared: as edited (None: as saved) with the saved file (no run) or with a run."""
+
+    experiment: "Experiment"
+    draft: str | None
+    run: "RunView | None"
+
+
+@dataclass
+class Differs(Message):
+    """Two configs were compared; `notes` say what could not be."""
+
+    wanted: DiffWanted
+    label: str
+    differences: "list[Difference]"
+    lines: list[str]
+    notes: list[str]
+
+
+@dataclass
+class ExperimentMeant(Message):
+    """Another experiment is under the cursor of the list."""
+
+    name: str
+
+
+@dataclass
+class ExperimentOpened(Message):
+    """An experiment was chosen with Enter or a click."""
+
+    name: str
+
+
+@dataclass
+class FilesChanged(Message):
+    """README or config of an experiment were changed by another program."""
+
+    experiment: "Experiment"

@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeseg.errors import BadInput
@@ -41,6 +42,19 @@ def describe(experiment: "Experiment") -> tuple[str, list[tuple[str, str]], str,
     except BadInput as error:
         return readme, [], "", str(error)
     return readme, facts, text, experiment.problem
+
+
+def stamp(experiment: "Experiment") -> tuple[object, ...]:
+    """Return what changes whenever README or config do."""
+
+    def of(path: Path) -> object:
+        try:
+            stat = path.stat()
+        except OSError:
+            return None
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+    return of(experiment.readme), of(experiment.config_file)
 
 
 def config_facts(values: dict[str, Any]) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 
 from experiments.narration import STATUS_GLYPHS
 
@@ -90,3 +91,11 @@ def bar(fraction: float, width: int) -> tuple[str, str]:
     full, half = divmod(halves, 2)
     done = "━" * full + ("╸" if half else "")
     return done, "─" * (width - len(done))
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Return one bar a value, from the lowest of them to the highest; values that hardly differ are even."""
+    low, high = min(values), max(values)
+    if high - low < 0.001:
+        return "▄" * len(values)
+    return "".join("▁▂▃▄▅▆▇█"[round((value - low) / (high - low) * 7)] for value in values)

@@ -14,6 +14,7 @@ def build_app() -> typer.Typer:
     """Return the command line; every verb imports what it needs when it is called."""
     from experiments.commands import (
         compare,
+        configs,
         control,
         curves,
         datasets,
@@ -39,6 +40,8 @@ def build_app() -> typer.Typer:
     app.command("list")(folders.list_folders)
     app.command()(runs.show)
     app.command()(folders.validate)
+    app.command()(configs.new)
+    app.command()(configs.diff)
     app.command()(queue.preflight)
     app.command()(launch.launch)
     app.add_typer(queue.build(), name="queue")

@@ -43,7 +43,7 @@ def written_datasets(config: Config) -> list[str]:
 
 def check_datasets(settings: Settings, config: Config) -> list[str]:
     """Return one sentence for every dataset that is not there or holds no pictures: key, folder, mend."""
-    existing = list(_datasets(settings.datasets_dir))
+    existing = list(dataset_folders(settings.datasets_dir))
     if not existing:
         return [
             f"{settings.datasets_dir}: no datasets here; make the sample with {MAKE_SAMPLE}, or "
@@ -78,7 +78,8 @@ def _mend(name: str, existing: list[str], config: Config) -> str:
     return did_you_mean(name, existing) or f" (there are: {', '.join(sorted(existing))})"
 
 
-def _datasets(folder: Path) -> Iterator[str]:
+def dataset_folders(folder: Path) -> Iterator[str]:
+    """Yield the names of the datasets in a folder, in no order."""
     if folder.is_dir():
         for entry in folder.iterdir():
             # a name with a dot is a dataset that is being written, or what such a try left behind

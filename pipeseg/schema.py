@@ -154,7 +154,7 @@ class TrainConfig(Experiment):
     threshold: Annotated[float, Field(gt=0, lt=1)] | Literal["auto"] = Field(
         0.5, description="probability from which a pixel is defect; auto = the best one on val, chosen at the end"
     )
-    model: ModelConfig = Field(default_factory=ModelConfig)
+    model: ModelConfig = Field(default_factory=ModelConfig, description="the network")
     start_from: str | None = Field(
         None,
         min_length=1,
@@ -165,7 +165,7 @@ class TrainConfig(Experiment):
     steps_per_epoch: int | None = Field(
         None, ge=1, description="optimizer steps per epoch; null = one pass over the data"
     )
-    optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig)
+    optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig, description="what makes steps of gradients")
     learning_rate: float = Field(1e-4, gt=0, le=10, description="learning rate, at its peak")
     schedule: Literal["constant", "cosine", "linear", "poly"] = Field(
         "constant", description="what becomes of the rate after the warm-up; all but constant end at 0"
@@ -186,7 +186,7 @@ class TrainConfig(Experiment):
         " auto = halved when memory runs out, null = batch_size",
     )
     augment: bool = Field(True, description="random flips, shifts and light on training pictures")
-    criterion: CriterionConfig = Field(default_factory=CriterionConfig)
+    criterion: CriterionConfig = Field(default_factory=CriterionConfig, description="the loss")
     boxes: BoxesConfig | None = Field(
         None, description="train_dataset is a hybrid one, its boxes are constraints; null = its masks are labels"
     )
@@ -261,7 +261,7 @@ class TrainConfig(Experiment):
 class RefineConfig(Experiment):
     """Lets a baseline sharpen the box masks of a source dataset: stage `refine`, writes `<name>_H<round>`."""
 
-    stage: Literal["refine"]
+    stage: Literal["refine"] = Field(description="what the run is in the study")
     source_dataset: str = Field("sample", min_length=1, description="dataset with images/ and boxes.csv")
     baseline_dataset: str = Field(min_length=1, description="hand masks for training, merged into the hybrid dataset")
     validation_dataset: str = Field(min_length=1, description="hand masks that become the hybrid dataset's val")
@@ -276,7 +276,7 @@ class RefineConfig(Experiment):
         description="what the teachers of latest and all learned from; null = baseline_dataset, for a second round the"
         " hybrid dataset of the first",
     )
-    refiner: RefinerConfig = Field(default_factory=RefinerConfig)
+    refiner: RefinerConfig = Field(default_factory=RefinerConfig, description="how box masks are sharpened")
     batch_size: int = Field(16, ge=1, description="pictures per prediction step")
     device: str = Field("auto", pattern=DEVICE, description="auto, cpu, cuda, cuda:N or mps")
     precision: Literal["auto", "float32", "bfloat16"] = Field(

@@ -10,7 +10,7 @@ from pipeseg.schema_base import Experiment
 class CleanConfig(Experiment):
     """Audits a dataset and writes a copy without what is wrong: stage `clean`."""
 
-    stage: Literal["clean"]
+    stage: Literal["clean"] = Field(description="what the run is in the study")
     source_dataset: str = Field("sample", min_length=1, description="dataset to look at; it is not changed")
     cleaned_dataset: str | None = Field(
         None, min_length=1, description="dataset to write; null = the source's name with _CLEAN"
@@ -30,7 +30,7 @@ class CleanConfig(Experiment):
 class SplitConfig(Experiment):
     """Deals the labelled pictures of a dataset to train, val and test, by duplicate group: stage `split`."""
 
-    stage: Literal["split"]
+    stage: Literal["split"] = Field(description="what the run is in the study")
     seed: int = Field(0, ge=0, lt=2**32, description="seed of the draw")
     source_dataset: str = Field("sample", min_length=1, description="dataset with images/ and labels.csv")
     labels: Literal["hand", "boxes"] = Field(
@@ -45,7 +45,7 @@ class SplitConfig(Experiment):
 class StudyConfig(Experiment):
     """The whole path as a graph of runs, for every class and seed, ending in the comparison: stage `study`."""
 
-    stage: Literal["study"]
+    stage: Literal["study"] = Field(description="what the run is in the study")
     source_dataset: str = Field("sample", min_length=1, description="dataset with images/, boxes.csv and labels.csv")
     classes: list[str] = Field(min_length=1, description="class keys, one row of the table each")
     seeds: list[int] = Field(

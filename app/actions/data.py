@@ -30,6 +30,7 @@ DATA = (
         "Data",
         f"{CLI} verify NAME",
         ("data",),
+        only=True,
     ),
     Action(
         "next_masks",

@@ -10,7 +10,7 @@ EVERYWHERE = (
         "Show only what matches what is typed; Esc shows everything again",
         "Everywhere",
         f"{CLI} runs --filter QUERY",
-        ("experiments", "overview", "runs", "live"),
+        ("experiments", "overview", "config", "runs", "live"),
         only=True,
     ),
     Action(

@@ -18,12 +18,13 @@ from textual.worker import Worker, WorkerState
 from app import messages, reading
 from app.theme import PIPESEG
 from app.widgets.bars import KeyBar, TitleBar
-from app.widgets.experiment_list import ExperimentList
+from app.widgets.experiment_list import ExperimentList, Experiments
 from pipeseg.settings import Settings
 
 if TYPE_CHECKING:
     from experiments.folders import Experiment
     from experiments.runs import RunView
+    from experiments.summary import Summary
 
 SWITCH_SECONDS = 0.0005
 NARROW = 100
@@ -73,7 +74,7 @@ class Frame(App[None]):
         yield TitleBar()
         yield Static(id="hint")
         with Horizontal(id="body"):
-            yield ExperimentList(id="left")
+            yield Experiments(id="left")
             yield ContentSwitcher(id="panes")
         yield KeyBar()
 
@@ -117,8 +118,11 @@ class Frame(App[None]):
         self.part(TitleBar).show(pane, subject, width)
         self.part(KeyBar).show(pane, width, waits=bool(run and run.can_go_on))
         unsaved = self.part("#config").unsaved if self.furnished else set()
-        grouped = reading.by_experiment(self.runs) if self.runs is not None else None
-        self.part(ExperimentList).show(self.experiments, grouped, unsaved)
+        self.part(ExperimentList).show(self.experiments, self.summaries(), unsaved)
+
+    def summaries(self) -> "dict[str, Summary] | None":
+        """What the list says of each experiment; None while the runs have not been read."""
+        return None
 
     def part(self, selector: Any) -> Any:
         """A widget of the main screen, also while a dialog is open over it."""

@@ -1,19 +1,23 @@
 """The experiments and runs on disk: read again and again, in a thread; what is selected."""
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 from textual import on, work
-from textual.widgets import OptionList
 
 from app import messages, reading
 from app.layers.watching import Watching
 from app.text import escape
-from app.widgets.experiment_list import ExperimentList
+from app.widgets.experiment_list import ExperimentList, Experiments
 
 if TYPE_CHECKING:
     from experiments.folders import Experiment
+    from experiments.runs import RunView
+    from experiments.summary import Summary
 
 LIST_SECONDS = 2.0
+# at most this share of the time goes into reading, however many runs there are
+SHARE = 0.2
 
 
 class Listing(Watching):
@@ -21,11 +25,30 @@ class Listing(Watching):
 
     _listing = False
     _has_datasets = True
+    _not_before = 0.0
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._summaries: tuple[list[RunView], dict[str, Summary]] | None = None
+        self._described: tuple[str, object] | None = None
 
     def begin(self) -> None:
         super().begin()
         self.read_list()
-        self.set_interval(LIST_SECONDS, self.read_list)
+        self.set_interval(LIST_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        if time.monotonic() >= self._not_before:
+            self.read_list()
+
+    def summaries(self) -> "dict[str, Summary] | None":
+        if self.runs is None:
+            return None
+        if self._summaries is None or self._summaries[0] is not self.runs:
+            from experiments.summary import summarise
+
+            self._summaries = self.runs, summarise(self.runs)
+        return self._summaries[1]
 
     @on(messages.Furnished)
     def show_what_was_read(self) -> None:
@@ -44,19 +67,32 @@ class Listing(Watching):
     def _read_list(self, first: bool) -> None:
         from experiments.folders import list_experiments
 
+        begun = time.monotonic()
         try:
             has_datasets = reading.has_datasets(self.settings)
             if first:  # names at once, what is behind them a moment later
                 experiments = list_experiments(self.settings, check_configs=False)
                 self.post_message(messages.Listed(experiments, None, has_datasets))
             from experiments.runs import list_runs
+            from experiments.summary import summarise
 
-            self.post_message(messages.Listed(list_experiments(self.settings), list_runs(self.settings), has_datasets))
+            experiments, runs = list_experiments(self.settings), list_runs(self.settings)
+            self.post_message(messages.Listed(experiments, runs, has_datasets, summarise(runs)))
+            self._look_at_files(experiments)
         finally:
+            now = time.monotonic()
+            self._not_before = now + (now - begun) / SHARE
             self._listing = False
 
     def action_refresh(self) -> None:
+        super().action_refresh()
         self.read_list()
+
+    def _look_at_files(self, experiments: "list[Experiment]") -> None:
+        """Describe the selected experiment again when another program has changed its README or config."""
+        selected = next((each for each in experiments if each.name == self.selected), None)
+        if selected and self._described and self._described != (selected.name, reading.stamp(selected)):
+            self.post_message(messages.FilesChanged(selected))
 
     @on(messages.Listed)
     def listed(self, message: messages.Listed) -> None:
@@ -66,6 +102,8 @@ class Listing(Watching):
             self.load_panes()  # behind the names, so that it does not hold them up
         if message.runs is not None:
             is_first, self.runs = self.runs is None, message.runs
+            if message.summaries is not None:
+                self._summaries = message.runs, message.summaries
             if self.furnished:
                 self.part("#runs").show_runs(self.runs)
             if is_first or self.experiment is None:
@@ -73,7 +111,7 @@ class Listing(Watching):
             elif self.watched is None:
                 self._watch_newest()
             if self.selected and self.furnished:
-                self.part("#overview").show_result(reading.by_experiment(self.runs).get(self.selected, []))
+                self._show_result()
             if before and self.experiment and before.problem != self.experiment.problem:
                 self.describe(self.experiment)
         self._has_datasets = message.has_datasets
@@ -103,14 +141,42 @@ class Listing(Watching):
             return f"Ready: press [b]l[/b] to start [b]{escape(self.selected)}[/b]; the curve moves within seconds."
         return ""
 
-    @on(OptionList.OptionHighlighted, "#left")
-    def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        if event.option_id and event.option_id != self.selected:
-            self.select(event.option_id)
+    @on(messages.ExperimentMeant)
+    def _meant(self, message: messages.ExperimentMeant) -> None:
+        if message.name != self.selected:
+            self.select(message.name)
 
-    @on(OptionList.OptionSelected, "#left")
-    def _chosen(self, event: OptionList.OptionSelected) -> None:
+    @on(messages.ExperimentOpened)
+    def _chosen(self) -> None:
         self.action_show("overview" if self.is_narrow else self.pane)
+
+    @on(messages.FilesChanged)
+    def files_changed(self, message: messages.FilesChanged) -> None:
+        if message.experiment.name == self.selected:
+            self.describe(message.experiment)
+
+    def action_filter(self) -> None:
+        if self.is_on_list or self.pane == "overview" or self.part(ExperimentList).has_focus:
+            self.part(Experiments).open_filter()
+        else:
+            super().action_filter()
+
+    @on(messages.Filtered)
+    def filtered(self, message: messages.Filtered) -> None:
+        if message.control.id not in ("left-filter", "left-list"):
+            return
+        options = self.part(ExperimentList)
+        self.part(Experiments).filter(message.text)
+        if message.text is None:
+            options.focus()
+            if self.selected:
+                options.select(self.selected)
+        elif message.is_done and options.names:
+            options.focus()
+            options.go_to(self.selected if self.selected in options.names else options.names[0])
+
+    def show_all(self) -> None:
+        self.part(Experiments).filter(None)
 
     def select(self, name: str) -> None:
         """Select an experiment: describe it, watch its newest run."""
@@ -119,8 +185,13 @@ class Listing(Watching):
             self.describe(experiment)
         if self.furnished:
             self._watch_newest()
-            self.part("#overview").show_result(reading.by_experiment(self.runs or []).get(name, []))
+            self._show_result()
         self.draw_frame()
+
+    def _show_result(self) -> None:
+        name = self.selected or ""
+        own = [run for run in self.runs or [] if run.experiment == name]
+        self.part("#overview").show_result(name, own, (self.summaries() or {}).get(name))
 
     def _watch_newest(self) -> None:
         own = [run for run in self.runs or [] if run.experiment == self.selected]
@@ -133,6 +204,7 @@ class Listing(Watching):
 
     @work(thread=True, exclusive=True, group="describe", exit_on_error=False)
     def describe(self, experiment: "Experiment") -> None:
+        self._described = experiment.name, reading.stamp(experiment)
         self.post_message(messages.Described(experiment.name, *reading.describe(experiment)))
 
     @on(messages.Described)

@@ -7,10 +7,12 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Markdown, Static
 
+from app.language import _
 from app.text import ago, duration, escape, score, status_text
 
 if TYPE_CHECKING:
     from experiments.runs import RunView
+    from experiments.summary import Summary
 
 
 class Overview(VerticalScroll, can_focus=True):
@@ -30,10 +32,17 @@ class Overview(VerticalScroll, can_focus=True):
         self.query_one(Markdown).update(readme or "*No README.md in this folder.*")
         self.scroll_home(animate=False)
 
-    def show_result(self, runs: "Sequence[RunView]") -> None:
-        """Args: runs: of this experiment, newest first."""
+    def show_result(self, name: str, runs: "Sequence[RunView]", summary: "Summary | None") -> None:
+        """Show how the last run went, which one was best, and how another is started.
+
+        Args:
+            runs: of this experiment, newest first.
+            summary: of these runs.
+        """
+        launch = f"python -m experiments launch {escape(name)}"
+        how = f"[$foreground 55%]{_('launch'):<8}[/]  {_('[b $primary]l[/] here, or')}  [$foreground 80%]{launch}[/]"
         if not runs:
-            self._put("#overview-result", "[$foreground 55%]last run[/]  none yet: [b $primary]l[/] starts one")
+            self._put("#overview-result", f"[$foreground 55%]{_('last run'):<8}[/]  {_('none yet')}\n{how}")
             return
         last = runs[0]
         parts = [status_text(last.status), ago(last.created)]
@@ -43,10 +52,15 @@ class Overview(VerticalScroll, can_focus=True):
             parts.append(f"val IoU best {score(last.best_iou)}")
         if "iou" in last.test:
             parts.append(f"test IoU [b]{score(last.test['iou'])}[/b]")
-        text = "[$foreground 55%]last run[/]  " + " · ".join(parts)
+        text = f"[$foreground 55%]{_('last run'):<8}[/]  " + " · ".join(parts)
         if last.error and last.status in ("failed", "lost"):
             text += f"\n          [$error]{escape(last.error)}[/]"
-        self._put("#overview-result", text)
+        if summary and summary.best is not None:
+            best = next((run for run in runs if run.run_id == summary.best_run), last)
+            scored = f"{summary.metric} IoU [b]{score(summary.best)}[/b]"
+            facts = [scored, *(fact for fact in (best.defect_class, ago(best.created)) if fact), best.run_id]
+            text += f"\n[$foreground 55%]{_('best run'):<8}[/]  " + " · ".join(facts)
+        self._put("#overview-result", f"{text}\n{how}")
 
     def _put(self, selector: str, text: str) -> None:
         static = self.query_one(selector, Static)

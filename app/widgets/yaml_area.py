@@ -3,8 +3,10 @@
 import re
 from typing import ClassVar
 
+from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding
+from textual.strip import Strip
 from textual.widgets import TextArea
 from textual.widgets.text_area import TextAreaTheme
 
@@ -20,7 +22,11 @@ _TOKEN = re.compile(
 
 
 class YamlArea(TextArea):
-    """Tab indents by two, Esc leaves."""
+    """Tab indents by two, Esc leaves.
+
+    Attributes:
+        marks: line (from 0) -> sign for the gutter.
+    """
 
     BINDINGS: ClassVar = [Binding("escape", "leave", show=False, priority=True)]
 
@@ -29,6 +35,7 @@ class YamlArea(TextArea):
             id=id, show_line_numbers=True, tab_behavior="indent", soft_wrap=False, highlight_cursor_line=True
         )
         self.indent_width = 2
+        self._marks: dict[int, str] = {}
 
     def on_mount(self) -> None:
         self._apply_colours()
@@ -36,6 +43,39 @@ class YamlArea(TextArea):
 
     def action_leave(self) -> None:
         self.post_message(LeftEditor())
+
+    @property
+    def marks(self) -> dict[int, str]:
+        return self._marks
+
+    @marks.setter
+    def marks(self, marks: dict[int, str]) -> None:
+        if marks != self._marks:
+            self._marks = marks
+            self.refresh()
+
+    def put(self, text: str) -> None:
+        """Replace what differs from `text`, as one edit that undo takes back; the cursor stays at its letter."""
+        old = self.text
+        if text == old:
+            return
+        limit = min(len(old), len(text))
+        low = next((index for index in range(limit) if old[index] != text[index]), limit)
+        back = next((index for index in range(limit - low) if old[-1 - index] != text[-1 - index]), limit - low)
+        locate = self.document.get_location_from_index  # type: ignore[attr-defined]
+        self.history.checkpoint()
+        self.replace(text[low : len(text) - back], locate(low), locate(len(old) - back), maintain_selection_offset=True)
+        self.history.checkpoint()
+
+    def render_line(self, y: int) -> Strip:
+        """Overrides the base: a sign stands in the gutter of a marked line."""
+        strip = super().render_line(y)
+        sign, gutter = self._marks.get(y + self.scroll_offset.y), self.gutter_width
+        if not sign or gutter < 2:
+            return strip
+        colour = self.app.theme_variables["warning" if sign == "!" else "error"]
+        parts = [strip.crop(0, gutter - 1), Strip([Segment(sign, Style(color=colour, bold=True))]), strip.crop(gutter)]
+        return Strip.join(parts)
 
     def _apply_colours(self) -> None:
         colours = self.app.theme_variables
@@ -82,3 +122,9 @@ def line_of(text: str, key: str) -> int | None:
         else:
             return found
     return found
+
+
+def line_told(sentence: str) -> int | None:
+    """Return the line (from 0) that a sentence about text that is no YAML begins with."""
+    match = re.match(r"line (\d+): ", sentence)
+    return int(match[1]) - 1 if match else None

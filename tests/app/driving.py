@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from textual.pilot import Pilot
-from textual.widgets import OptionList, Static
+from textual.widgets import Static
 
 from app.dashboard import Dashboard
 from app.widgets.charts_panel import ChartsPanel
 from app.widgets.config_pane import ConfigPane
+from app.widgets.experiment_list import ExperimentList
 from app.widgets.run_log import RunLog
 
 WIDE, NARROW = (160, 48), (80, 24)
@@ -60,8 +61,7 @@ def log_texts(app: Dashboard) -> list[str]:
 
 
 async def choose(pilot: Pilot, name: str) -> None:
-    options = pilot.app.query_one("#left", OptionList)
-    options.highlighted = [option.id for option in options.options].index(name)
+    pilot.app.query_one(ExperimentList).go_to(name)
     await until(pilot, lambda: pilot.app.query_one(ConfigPane).name_shown == name)
 
 

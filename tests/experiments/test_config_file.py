@@ -61,7 +61,7 @@ def test_only_the_lines_that_were_set_change():
         ("learning_rate: 0.0001   # Adam", "learning_rate: 0.001    # Adam"),
         (
             "    args: {alpha: 0.5, beta: 0.5, from_logits: True}",
-            "    args: {alpha: 0.3, beta: 0.5, from_logits: true}",
+            "    args: {alpha: 0.3, beta: 0.5, from_logits: True}",
         ),
     ]
 
@@ -99,7 +99,7 @@ def test_lists_keep_their_shape_when_they_grow_and_shrink():
     after = set_values(text, {"classes": ["a", "c", "d"], "seeds": [1, 2, 3]})
     assert after == "stage: study\nclasses: # which\n  - a  # first\n  - c\n  - d\nseeds: [1, 2, 3] # more is better\n"
     shorter = set_values(after, {"classes": ["z"], "seeds": [7]})
-    assert shorter == "stage: study\nclasses: # which\n  - z  # first\nseeds: [7]       # more is better\n"
+    assert shorter == "stage: study\nclasses: # which\n  - z  # first\nseeds: [7] # more is better\n"
 
 
 def test_true_is_not_one():
