@@ -16,6 +16,8 @@ class Settings:
         tracking_uri: MLflow tracking URI; an sqlite file in the project unless MLFLOW_TRACKING_URI says otherwise.
         user: name recorded with every run.
         pictures: how the dashboard shows pictures: auto, blocks or kitty.
+        language: of the dashboard: en, ru or auto.
+        read_only: whether the dashboard refuses what changes something.
     """
 
     root: Path
@@ -26,6 +28,8 @@ class Settings:
     tracking_uri: str
     user: str
     pictures: str = "auto"
+    language: str = "auto"
+    read_only: bool = False
 
     @classmethod
     def load(cls, root: Path = ROOT) -> "Settings":
@@ -46,4 +50,6 @@ class Settings:
             tracking_uri=values.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(root / 'mlflow.db').as_posix()}",
             user=values.get("USERNAME") or values.get("USER") or getpass.getuser(),
             pictures=values.get("PIPESEG_PICTURES") or "auto",
+            language=values.get("PIPESEG_LANGUAGE") or "auto",
+            read_only=(values.get("PIPESEG_READ_ONLY") or "").casefold() not in ("", "0", "no", "false", "off"),
         )

@@ -20,6 +20,7 @@ DATA = (
         "Data",
         f"{CLI} audit NAME",
         ("data",),
+        changes=True,
     ),
     Action(
         "verify",
@@ -29,5 +30,6 @@ DATA = (
         "Data",
         f"{CLI} verify NAME",
         ("data",),
+        changes=True,
     ),
 )

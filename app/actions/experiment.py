@@ -12,6 +12,7 @@ EXPERIMENT = (
         f"{CLI} launch EXPERIMENT",
         ("experiments", "overview", "config"),
         everywhere=True,
+        changes=True,
     ),
     Action(
         "launch_with",
@@ -21,6 +22,7 @@ EXPERIMENT = (
         "Experiment",
         f"{CLI} launch EXPERIMENT --set key=value",
         ("experiments", "overview", "config"),
+        changes=True,
     ),
     Action(
         "edit",
@@ -30,6 +32,7 @@ EXPERIMENT = (
         "Experiment",
         "any editor, then " + f"{CLI} validate EXPERIMENT",
         ("experiments", "overview", "config"),
+        changes=True,
     ),
     Action(
         "save",
@@ -39,6 +42,7 @@ EXPERIMENT = (
         "Experiment",
         f"{CLI} validate EXPERIMENT",
         ("config",),
+        changes=True,
     ),
     Action(
         "revert",

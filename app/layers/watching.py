@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from textual import on, work
 
 from app import messages
+from app.action import Action
+from app.language import _
 from app.layers.frame import Frame
 
 if TYPE_CHECKING:
@@ -18,6 +20,11 @@ FOLLOW_ENDED_SECONDS = 2.0
 
 class Watching(Frame):
     """Follows one run at a time."""
+
+    def refusal(self, action: Action) -> str | None:
+        if action.name in ("pause", "checkpoint") and not self.current_run:
+            return _("no run is selected")
+        return super().refusal(action)
 
     def watch_run(self, path: Path) -> None:
         """Show a run in Live, from its beginning, and follow it."""
