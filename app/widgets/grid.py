@@ -12,6 +12,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from app.language import _
 from app.messages import CursorMoved, Opened
 
 _GAP = 2
@@ -148,7 +149,7 @@ class Grid(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if y == 0:
-            return self._line([column.title for column in self.columns], "grid--header")
+            return self._line([_(column.title) for column in self.columns], "grid--header")
         index = y - 1 + self.scroll_offset.y
         if not self.rows and y == 2:
             return Strip(self._segments(Content.from_markup(self.empty))).adjust_cell_length(width, self.rich_style)
