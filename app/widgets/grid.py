@@ -59,8 +59,8 @@ class Grid(ScrollView, can_focus=True):
     Grid {
         height: 1fr; scrollbar-size: 1 1; overflow-x: hidden; overflow-y: auto;
         & .grid--header { color: $foreground 55%; text-style: bold; }
-        & .grid--cursor { background: $primary 30%; text-style: bold; }
-        & .grid--cursor-dim { background: $foreground 10%; }
+        & .grid--cursor { background: $block-cursor-background; text-style: bold; }
+        & .grid--cursor-dim { background: $block-cursor-blurred-background; }
     }
     """
 
@@ -178,4 +178,8 @@ class Grid(ScrollView, can_focus=True):
             parts.append(Content(" " * _GAP))
         segments = self._segments(Content.assemble(" ", *parts))
         strip = Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
-        return strip.apply_style(self.get_component_rich_style(component, partial=True)) if component else strip
+        if not component:
+            return strip
+        # over the cells' own ground, which would hide it
+        style = self.get_component_rich_style(component, partial=True)
+        return Strip(Segment.apply_style(strip, post_style=style), strip.cell_length)
