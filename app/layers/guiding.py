@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.app import SystemCommand
+from textual.command import CommandPalette, DiscoveryHit, Hits
 from textual.screen import Screen
+from textual.system_commands import SystemCommandsProvider
 
 from app.action import Action
 from app.actions import ACTIONS
@@ -15,8 +17,18 @@ from app.memory import state_folder
 from app.theme import NAMES, THEMES
 
 
+class Offers(SystemCommandsProvider):
+    """The palette's list in our order, the pane's own first; Textual's is by the alphabet."""
+
+    async def discover(self) -> Hits:
+        for command in self.app.get_system_commands(self.screen):
+            yield DiscoveryHit(command.title, command.callback, help=command.help)
+
+
 class Guiding(Frame):
     """What tells a person where to go and what can be done there."""
+
+    COMMANDS: ClassVar = {Offers}
 
     def action_help(self) -> None:
         from app.screens.help import Help
@@ -45,6 +57,10 @@ class Guiding(Frame):
         at = names.index(self.theme) + 1 if self.theme in names else 0
         self.theme = names[at % len(names)]
         self.notify(_("Colours: {name}").format(name=_(NAMES[self.theme])), timeout=2)
+
+    def action_command_palette(self) -> None:
+        if not CommandPalette.is_open(self):
+            self.push_screen(CommandPalette(placeholder=_("search actions"), id="--command-palette"))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The command palette offers what the keys do here and now, the pane's own first."""

@@ -101,7 +101,7 @@ class Listing(Watching):
         if not self._has_datasets:
             text = _("No datasets yet: run  {command}  to make a sample.")
             return text.format(command="python scripts/tools/make_sample_dataset.py")
-        if not self.runs and self.selected:
+        if not self.runs and self.selected and not self.settings.read_only:
             text = _("Ready: press [b]l[/b] to start [b]{name}[/b]; the curve moves within seconds.")
             return text.format(name=escape(self.selected))
         return ""

@@ -31,7 +31,6 @@ def targets(screen: Screen[Any]) -> list[Target]:
     found = []
     for bar in screen.query(TitleBar):
         for pane, (first, _width) in bar.spots.items():
-            # over the blank before the number: the number still says where it leads
             found.append(Target(bar.region.offset + Offset(first, 0), lambda pane=pane: screen.app.action_show(pane)))
     for tab in screen.query(Tab):
         if _is_seen(screen, tab) and not tab.disabled:
@@ -60,7 +59,7 @@ class Jump(ModalScreen[None]):
     """One letter goes to its place; any other key leaves."""
 
     DEFAULT_CSS = """
-    Jump { layers: letters; background: $background 30%; align: left top; }
+    Jump { layers: letters; }
     Jump Static {
         layer: letters; position: absolute; width: 3; height: 1; text-align: center;
         background: $warning; color: $background; text-style: bold;

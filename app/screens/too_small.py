@@ -17,7 +17,6 @@ class TooSmall(ModalScreen[None]):
 
     BINDINGS: ClassVar = [Binding("ctrl+q,q", "app.quit", show=False)]
     DEFAULT_CSS = """
-    TooSmall { background: $background; align: center middle; }
     TooSmall Static { width: auto; max-width: 100%; text-align: center; }
     """
 

@@ -34,7 +34,7 @@ class TitleBar(Static):
         """
         mark = _("read-only") if room >= 140 else _("RO")
         mark_cells = len(mark) + 4 if read_only else 0
-        words = _fitting(pane, {name: _(_PLACES[f"show('{name}')"].label) for name in PANES}, room - mark_cells)
+        words = fitting(pane, {name: _(_PLACES[f"show('{name}')"].label) for name in PANES}, room - mark_cells)
         parts, self.spots, at = [], {}, 0
         for name in PANES:
             entry = _entry(readable_key(_PLACES[f"show('{name}')"].keys[0]), words[name])
@@ -63,7 +63,7 @@ def _entry(key: str, word: str) -> str:
     return f" {key} {word}" if word else f" {key}"
 
 
-def _fitting(pane: str, words: dict[str, str], room: int) -> dict[str, str]:
+def fitting(pane: str, words: dict[str, str], room: int) -> dict[str, str]:
     """Cut the words of the other panes, as little as must be; the word of `pane` stays whole."""
 
     def cut(letters: int) -> dict[str, str]:

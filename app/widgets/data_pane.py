@@ -20,7 +20,7 @@ COLUMNS = (
     Column("kind", 12, keep=6),
     Column("pictures", 8, right=True, keep=7),
     Column("classes", 18, grow=True, keep=2),
-    Column("hand", 5, right=True, keep=4),
+    Column("hand", 7, right=True, keep=4),
     Column("groups", 6, right=True, keep=3),
     Column("health", 20, keep=9),
 )

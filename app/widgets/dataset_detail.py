@@ -67,16 +67,19 @@ def class_table(view: "DatasetView", derived: "Sequence[DatasetView]", width: in
     names = {key: f"{key} {label}".strip() for key, label in view.classes.items()}
     name_width = min(max(map(len, names.values())), 30 if width >= 90 else 14)
     numbers = ["pictures", *(["boxes"] if view.box_counts else []), *(["hand"] if view.hand_counts else []), *columns]
-    widths = {title: max(len(_(title)), 6) for title in numbers}
-    room = width - name_width - sum(widths.values()) - 2 * len(numbers) - 2
+    widths = {title: max(len(_(title)), 8 if title == "pictures" else 5) for title in numbers}
+    needed = name_width + sum(widths.values())
+    gap = "  " if needed + 2 * len(numbers) <= width else " "
+    room = width - needed - len(gap) * (len(numbers) + 1)
     bar_width = max(0, min(30, room)) if room >= 6 else 0
-    header = [f"{_('class'):<{name_width}}", f"{_('pictures'):>8}", *([" " * bar_width] if bar_width else [])]
+    header = [f"{_('class'):<{name_width}}", f"{_('pictures'):>{widths['pictures']}}"]
+    header += [" " * bar_width] if bar_width else []
     header += [f"{_(title):>{widths[title]}}" for title in numbers[1:]]
-    lines = [f"[$foreground 55%]{'  '.join(header)}[/]"]
+    lines = [f"[$foreground 55%]{gap.join(header)}[/]"]
     most = max([*view.class_counts.values(), 1])
     for key, name in names.items():
         count = view.class_counts.get(key)
-        row = [f"[b]{escape(_cut(name, name_width))}[/b]", _number(count, 8)]
+        row = [f"[b]{escape(_cut(name, name_width))}[/b]", _number(count, widths["pictures"])]
         if bar_width:
             done, _rest = bar((count or 0) / most, bar_width)
             row.append(f"[$primary]{done}[/]{' ' * (bar_width - len(done))}")
@@ -85,7 +88,7 @@ def class_table(view: "DatasetView", derived: "Sequence[DatasetView]", width: in
         for part in columns:
             counted = [each.pictures for each in derived if key in each.classes and _column(each) == part]
             row.append(_number(sum(counted) if counted else None, widths[part]))
-        lines.append("  ".join(row))
+        lines.append(gap.join(row))
     return "\n".join(lines)
 
 
