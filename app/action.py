@@ -24,6 +24,7 @@ class Action:
         only: whether its key works on those panes alone, so that another pane may give the key to something else.
         everywhere: whether the footer also offers it elsewhere, where there is room.
         asks: whether it asks before it acts.
+        changes: whether it changes something that outlasts the dashboard: refused with `--read-only`.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Action:
     asks: bool = False
     everywhere: bool = False
     builtin: bool = False
+    changes: bool = False
 
     def works_on(self, pane: str) -> bool:
         return not self.only or pane in self.panes
@@ -68,6 +70,24 @@ _READABLE = {
 }
 
 
+# a keyboard that is set to Russian types these letters with the same keys
+_LATIN, _CYRILLIC = "qwertyuiopasdfghjklzxcvbnm", "йцукенгшщзфывапролдячсмить"
+_TO_CYRILLIC = str.maketrans(_LATIN + _LATIN.upper(), _CYRILLIC + _CYRILLIC.upper())
+_TO_LATIN = str.maketrans(_CYRILLIC + _CYRILLIC.upper(), _LATIN + _LATIN.upper())
+
+
+def latin(character: str) -> str:
+    """Return the letter that the same key types on an English keyboard."""
+    return character.translate(_TO_LATIN)
+
+
+def typed_keys(keys: Iterable[str]) -> list[str]:
+    """Return the keys, and after them what those of one letter type on a Russian keyboard."""
+    keys = list(keys)
+    twins = [key.translate(_TO_CYRILLIC) for key in keys if len(key) == 1 and key.isascii() and key.isalpha()]
+    return keys + twins
+
+
 def readable_key(key: str) -> str:
     """Return a key as a person reads it: `question_mark` -> `?`, `ctrl+s` -> `Ctrl+S`, `f5` -> `F5`."""
     if len(key) == 1:
@@ -83,7 +103,12 @@ def bindings(actions: Iterable[Action]) -> list[Any]:
 
     return [
         Binding(
-            ",".join(action.keys), action.name, action.label, tooltip=action.tooltip, id=binding_id(action), show=False
+            ",".join(typed_keys(action.keys)),
+            action.name,
+            action.label,
+            tooltip=action.tooltip,
+            id=binding_id(action),
+            show=False,
         )
         for action in actions
         if not action.builtin

@@ -1,17 +1,13 @@
-"""The dashboard: all layers together, and what works everywhere: help, palette, refresh, quit.
+"""The dashboard: all layers together; refresh and quit.
 
 Nothing heavy is imported before the first paint: the panes come in a thread after it, MLflow stays in another process.
 """
 
-from collections.abc import Iterable
-from functools import partial
-from typing import Any, ClassVar
-
-from textual.app import SystemCommand
-from textual.screen import Screen
+from typing import ClassVar
 
 from app.action import bindings
 from app.actions import ACTIONS
+from app.language import _, ngettext
 from app.layers.charting import Charting
 from app.layers.checking import Checking
 from app.layers.creating import Creating
@@ -19,16 +15,22 @@ from app.layers.diagnosing import Diagnosing
 from app.layers.differing import Differing
 from app.layers.ending import Ending
 from app.layers.exporting import Exporting
+from app.layers.guarding import Guarding
+from app.layers.guiding import Guiding
 from app.layers.inspecting import Inspecting
 from app.layers.opening import Opening
 from app.layers.queueing import Queueing
 from app.layers.reading_log import ReadingLog
+from app.layers.remembering import Remembering
 from app.layers.studying import Studying
 
 _BY_NAME = {action.name: action for action in ACTIONS}
 
 
 class Dashboard(
+    Guarding,
+    Guiding,
+    Remembering,
     Charting,
     ReadingLog,
     Diagnosing,
@@ -55,42 +57,28 @@ class Dashboard(
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A key that means something on some panes only is free for others elsewhere."""
         found = _BY_NAME.get(action)
-        return found is None or found.works_on("experiments" if self.is_on_list else self.pane)
+        return found is None or found.works_on(self.place)
 
     def action_refresh(self) -> None:
         super().action_refresh()
         if self.pane == "data":
             self.read_datasets()
 
-    def action_help(self) -> None:
-        from app.screens.help import Help
-
-        async def answer(name: str | None) -> None:
-            if name:
-                await self.run_action(name)
-
-        self.push_screen(Help(), answer)
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The command palette offers the same actions as the keys."""
-        for action in ACTIONS:
-            if action.name != "command_palette":
-                yield SystemCommand(
-                    f"{action.label} ({action.key_label})", action.tooltip, partial(self.run_action, action.name)
-                )
-        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
-
     async def action_quit(self) -> None:
         unsaved = self.part("#config").unsaved if self.furnished else set()
         if not unsaved:
             self._leave()
             return
-        question = f"Unsaved changes in {', '.join(sorted(unsaved))}."
-        answers = [("q", "quit and lose them"), ("k", "keep editing")]
+        question = _("Unsaved changes in {names}.").format(names=", ".join(sorted(unsaved)))
+        answers = [("q", _("quit and lose them")), ("k", _("keep editing"))]
         self.ask(question, answers, lambda key: self._leave() if key == "q" else None)
 
     def _leave(self) -> None:
         active = [run.run_id for run in self.runs or [] if run.is_active]
         self.leaving.publish(None)
-        verb = "run goes" if len(active) == 1 else "runs go"
-        self.exit(message=f"{len(active)} {verb} on without the dashboard: {', '.join(active)}" if active else None)
+        text = ngettext(
+            "{count} run goes on without the dashboard: {names}",
+            "{count} runs go on without the dashboard: {names}",
+            len(active),
+        )
+        self.exit(message=text.format(count=len(active), names=", ".join(active)) if active else None)

@@ -1,8 +1,9 @@
 """Every key of the picture viewer, as data; its key bar, its help and the README's table read this. No Textual."""
 
 from app.action import Action
+from app.language import N_
 
-_GROUP = "Pictures"
+_GROUP = N_("Pictures")
 
 PICTURE_ACTIONS = (
     Action("next_picture", ("n", "space"), "Next", "The next picture; → too, while the whole picture is shown", _GROUP),

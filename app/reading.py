@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.memory import state_folder
 from pipeseg.errors import BadInput
 from pipeseg.settings import Settings
 
@@ -128,20 +129,25 @@ def comparable(runs: "Iterable[RunView]") -> frozenset[str]:
     )
 
 
-def sentence(error: BaseException) -> str:
+def sentence(error: BaseException, settings: Settings) -> str:
     """Return an error as one sentence for the user."""
     text = str(error).strip().splitlines()
     if isinstance(error, BadInput) and text:
         return text[0]
-    return f"{text[0] if text else type(error).__name__} ({type(error).__name__}; details in runs/{LOG_NAME})"
+    return f"{text[0] if text else type(error).__name__} ({type(error).__name__}; details in {log_file(settings)})"
+
+
+def log_file(settings: Settings) -> Path:
+    """Return the dashboard's log; who only looks has it with what is the user's own."""
+    return (state_folder() if settings.read_only else settings.runs_dir) / LOG_NAME
 
 
 def log_error(settings: Settings, error: BaseException) -> None:
     """Append the traceback to the dashboard's log; a disk that is full must not take the dashboard down."""
     lines = traceback.format_exception(error)
     try:
-        settings.runs_dir.mkdir(parents=True, exist_ok=True)
-        with open(settings.runs_dir / LOG_NAME, "a", encoding="utf-8") as file:
+        log_file(settings).parent.mkdir(parents=True, exist_ok=True)
+        with open(log_file(settings), "a", encoding="utf-8") as file:
             file.write(f"--- {datetime.now().isoformat(timespec='seconds')}\n{''.join(lines)}")
     except OSError:
         return

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Sequence
 
+from app.language import N_, _
 from experiments.narration import STATUS_GLYPHS
 
 _STATUS_STYLES = {
@@ -15,6 +16,10 @@ _STATUS_STYLES = {
     "stopped": "$warning",
     "lost": "$error",
 }
+STATUS_WORDS = (
+    *(N_("starting"), N_("running"), N_("paused"), N_("finished")),
+    *(N_("failed"), N_("stopped"), N_("lost")),
+)
 
 # how grave a verdict of a diagnosis is
 SEVERITY_STYLES = {"critical": "$error", "warning": "$warning", "notice": "$foreground 70%"}
@@ -22,8 +27,12 @@ SEVERITY_STYLES = {"critical": "$error", "warning": "$warning", "notice": "$fore
 
 def status_text(status: str) -> str:
     """Return a status as console markup: glyph and word, coloured."""
-    glyph, style = STATUS_GLYPHS.get(status, "·"), _STATUS_STYLES.get(status, "$text-muted")
-    return f"[{style}]{glyph} {status}[/]"
+    return f"[{_STATUS_STYLES.get(status, '$text-muted')}]{escape(status_words(status))}[/]"
+
+
+def status_words(status: str) -> str:
+    """Return glyph and word of a status, without colour."""
+    return f"{STATUS_GLYPHS.get(status, '·')} {_(status)}"
 
 
 def escape(text: object) -> str:
@@ -37,7 +46,7 @@ def duration(seconds: float | None) -> str:
         return "–"
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s"
+        return _("{count} s").format(count=whole)
     minutes, second = divmod(whole, 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
@@ -48,10 +57,11 @@ def ago(moment: float | None, now: float | None = None) -> str:
     if not moment:
         return "–"
     seconds = max(0, (now or time.time()) - moment)
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+    units = ((_("{count} d ago"), 86400), (_("{count} h ago"), 3600), (_("{count} min ago"), 60))
+    for text, size in units:
         if seconds >= size:
-            return f"{int(seconds // size)} {unit} ago"
-    return "just now" if seconds < 5 else f"{int(seconds)} s ago"
+            return text.format(count=int(seconds // size))
+    return _("just now") if seconds < 5 else _("{count} s ago").format(count=int(seconds))
 
 
 def score(value: float | None) -> str:

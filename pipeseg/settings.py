@@ -17,6 +17,8 @@ class Settings:
         user: name recorded with every run.
         pictures: how the dashboard shows pictures: auto, blocks or kitty.
         notifications: how it tells that a run has ended: auto, osc9, osc777, bell or off.
+        language: of the dashboard: en, ru or auto.
+        read_only: whether the dashboard refuses what changes something.
     """
 
     root: Path
@@ -28,6 +30,8 @@ class Settings:
     user: str
     pictures: str = "auto"
     notifications: str = "auto"
+    language: str = "auto"
+    read_only: bool = False
 
     @classmethod
     def load(cls, root: Path = ROOT) -> "Settings":
@@ -49,4 +53,6 @@ class Settings:
             user=values.get("USERNAME") or values.get("USER") or getpass.getuser(),
             pictures=values.get("PIPESEG_PICTURES") or "auto",
             notifications=values.get("PIPESEG_NOTIFICATIONS") or "auto",
+            language=values.get("PIPESEG_LANGUAGE") or "auto",
+            read_only=(values.get("PIPESEG_READ_ONLY") or "").casefold() not in ("", "0", "no", "false", "off"),
         )

@@ -21,6 +21,7 @@ DATA = (
         f"{CLI} audit NAME",
         ("data",),
         only=True,
+        changes=True,
     ),
     Action(
         "verify",
@@ -31,6 +32,7 @@ DATA = (
         f"{CLI} verify NAME",
         ("data",),
         only=True,
+        changes=True,
     ),
     Action(
         "next_masks",
@@ -41,5 +43,6 @@ DATA = (
         f"{CLI} next-masks NAME",
         ("data",),
         only=True,
+        changes=True,
     ),
 )

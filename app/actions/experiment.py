@@ -12,6 +12,7 @@ EXPERIMENT = (
         f"{CLI} preflight EXPERIMENT",
         ("experiments", "overview", "config", "study"),
         everywhere=True,
+        changes=True,
     ),
     Action(
         "launch_with",
@@ -21,6 +22,7 @@ EXPERIMENT = (
         "Experiment",
         f"{CLI} launch EXPERIMENT --set key=value",
         ("experiments", "overview", "config"),
+        changes=True,
     ),
     Action(
         "launch_now",
@@ -39,6 +41,7 @@ EXPERIMENT = (
         "Experiment",
         "any editor, then " + f"{CLI} validate EXPERIMENT",
         ("experiments", "overview", "config"),
+        changes=True,
     ),
     Action(
         "save",
@@ -48,6 +51,7 @@ EXPERIMENT = (
         "Experiment",
         f"{CLI} validate EXPERIMENT",
         ("config",),
+        changes=True,
     ),
     Action(
         "revert",

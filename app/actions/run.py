@@ -13,8 +13,18 @@ RUN = (
         "Run",
         f"{CLI} pause|resume RUN",
         (*RUN_PANES, "study", "queue"),
+        changes=True,
     ),
-    Action("checkpoint", ("c",), "Checkpoint", "Save a checkpoint now", "Run", f"{CLI} checkpoint RUN", RUN_PANES),
+    Action(
+        "checkpoint",
+        ("c",),
+        "Checkpoint",
+        "Save a checkpoint now",
+        "Run",
+        f"{CLI} checkpoint RUN",
+        RUN_PANES,
+        changes=True,
+    ),
     Action(
         "stop",
         ("s",),
@@ -24,6 +34,7 @@ RUN = (
         f"{CLI} stop RUN",
         (*RUN_PANES, "data", "study"),
         asks=True,
+        changes=True,
     ),
     Action(
         "follow",

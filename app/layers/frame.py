@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,13 +10,21 @@ from textual import on, work
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal
 from textual.events import Resize
+from textual.filter import LineFilter
+from textual.geometry import Size
 from textual.message import Message
 from textual.signal import Signal
 from textual.widgets import ContentSwitcher, Static
 from textual.worker import Worker, WorkerState
 
 from app import messages, reading
-from app.theme import PIPESEG
+from app.action import Action
+from app.contrast import Colourless, Legible
+from app.language import _
+from app.memory import memory_of
+from app.terminal import has_colours
+from app.text import status_words
+from app.theme import CONTRAST, PIPESEG, THEMES
 from app.widgets.bars import KeyBar, TitleBar
 from app.widgets.experiment_list import ExperimentList, Experiments
 from pipeseg.settings import Settings
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
 
 SWITCH_SECONDS = 0.0005
 NARROW = 100
+LEAST_COLUMNS, LEAST_ROWS = 60, 16
 _FOCUS = {
     "live": "#live-log",
     "runs": "#runs",
@@ -48,6 +57,7 @@ class Frame(App[None]):
         selected: name of the experiment that launch and edit mean.
         watched: directory of the run in Live.
         furnished: whether the panes are there; they come after the first paint.
+        memory: what the user's dashboards remember between starts.
     """
 
     HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (NARROW, "-wide"), (150, "-huge")]
@@ -59,8 +69,13 @@ class Frame(App[None]):
         if no_color is not None:
             os.environ["NO_COLOR"] = no_color  # Textual takes it away; our children want it too
         self.settings = settings or Settings.load()
-        self.register_theme(PIPESEG)
+        self.memory = memory_of(self.settings.runs_dir)
+        for theme in THEMES:
+            self.register_theme(theme)
         self.theme = PIPESEG.name
+        self._legible = {name: Legible(least) for name, least in CONTRAST.items()}
+        grounds = frozenset(str(getattr(theme, part)) for theme in THEMES for part in ("background", "panel", "boost"))
+        self._colourless = None if has_colours(os.environ) else Colourless(grounds)
         self.experiments: list[Experiment] = []
         self.runs: list[RunView] | None = None
         self.selected: str | None = None
@@ -100,6 +115,11 @@ class Frame(App[None]):
         return self.is_narrow and self.screen_stack[0].has_class("-list")
 
     @property
+    def place(self) -> str:
+        """The pane that the person sees; `experiments` where a narrow terminal shows the list instead."""
+        return "experiments" if self.is_on_list else self.pane
+
+    @property
     def experiment(self) -> "Experiment | None":
         return next((each for each in self.experiments if each.name == self.selected), None)
 
@@ -113,10 +133,12 @@ class Frame(App[None]):
 
     def draw_frame(self) -> None:
         """Title, hint, list and key bar, from the state."""
-        pane, run, width = "experiments" if self.is_on_list else self.pane, self.current_run, self.size.width
-        subject = " · ".join(part for part in (self.selected, run.status if run else None) if part)
-        self.part(TitleBar).show(pane, subject, width)
-        self.part(KeyBar).show(pane, width, waits=bool(run and run.can_go_on))
+        pane, run, width = self.place, self.current_run, self.size.width
+        state = status_words(run.status) if run else None
+        facts = [part for part in ("pipeseg", self.selected, state) if part]
+        self.part(TitleBar).show(pane, facts, width, read_only=self.settings.read_only)
+        waits = bool(run and run.can_go_on)
+        self.part(KeyBar).show(pane, width, waits=waits, offers=lambda action: not self.refusal(action))
         unsaved = self.part("#config").unsaved if self.furnished else set()
         self.part(ExperimentList).show(self.experiments, self.summaries(), unsaved)
 
@@ -135,6 +157,25 @@ class Frame(App[None]):
 
     def on_resize(self, event: Resize) -> None:
         self.call_after_refresh(self.draw_frame)
+        if is_too_small(event.size):
+            from app.screens.too_small import TooSmall
+
+            if not any(isinstance(screen, TooSmall) for screen in self.screen_stack):
+                self.push_screen(TooSmall())
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What is drawn too faint for the theme is raised on its way to the terminal."""
+        own = self._colourless or self._legible.get(self.theme)
+        return [*super().get_line_filters(), *([own] if own else [])]
+
+    # -- what can be done ----------------------------------------------------------------------------------------
+
+    def refusal(self, action: Action) -> str | None:
+        """Return why an action cannot be done here and now, as a sentence; None where it can.
+
+        Layers add their reasons: footer and palette leave such actions out, help tells why.
+        """
+        return None if action.works_on(self.place) else _("not here")
 
     # -- panes ---------------------------------------------------------------------------------------------------
 
@@ -190,7 +231,7 @@ class Frame(App[None]):
 
         if not isinstance(error, BadInput):
             reading.log_error(self.settings, error)
-        self.notify(reading.sentence(error), severity="error", timeout=10, markup=False)
+        self.notify(reading.sentence(error, self.settings), severity="error", timeout=10, markup=False)
 
     async def run_action(self, *arguments: Any, **options: Any) -> bool:
         """An action that breaks is told and logged; the dashboard goes on."""
@@ -212,3 +253,7 @@ class Frame(App[None]):
         """Only what breaks while drawing comes here, and ends the dashboard; runs go on."""
         reading.log_error(self.settings, error)
         super()._handle_exception(error)
+
+
+def is_too_small(size: Size) -> bool:
+    return size.width < LEAST_COLUMNS or size.height < LEAST_ROWS

@@ -75,7 +75,7 @@ class Inspecting(Comparing):
 
     def _tell_end(self, job: "Job") -> None:
         done = job.status == "finished" and job.code == 0
-        text = f"{job.dataset}: {_TITLES[job.kind]} {job.status}"
+        text = f"{job.dataset}: {_(_TITLES[job.kind])}: {_(job.status)}"
         if not done and job.line:
             text += f": {job.line}"
         self.notify(text, severity="information" if done else "warning", markup=False)
@@ -97,7 +97,7 @@ class Inspecting(Comparing):
             self.action_pictures()
 
     def action_pictures(self) -> None:
-        if not (view := self._meant("look at")):
+        if not (view := self._meant()):
             return
         if view.problem:
             self.notify(view.problem, severity="warning", timeout=10, markup=False)
@@ -113,7 +113,7 @@ class Inspecting(Comparing):
         self._start("verify")
 
     def action_next_masks(self) -> None:
-        if not (view := self._meant(_("draw masks of"))):
+        if not (view := self._meant()):
             return
         if view.source in {each.name for each in self.datasets or []} and view.depth:
             text = _("{name} was made from {source}: select that one").format(name=view.name, source=view.source)
@@ -140,8 +140,9 @@ class Inspecting(Comparing):
             self.push_screen(NextMasks(message.dataset, message.wish), answer)
 
     def _start(self, kind: str) -> None:
-        if view := self._meant(kind):
-            self.notify(f"{view.name}: {kind} starting …", timeout=2)
+        if view := self._meant():
+            told = _("{dataset}: {job} starting …").format(dataset=view.name, job=_(kind))
+            self.notify(told, timeout=2, markup=False)
             self._start_job(view.name, kind)
 
     @work(thread=True, group="job", exit_on_error=False)
@@ -158,17 +159,18 @@ class Inspecting(Comparing):
         if self.pane != "data" or self.is_on_list:
             super().action_stop()
             return
-        view = self._meant("stop")
+        view = self._meant()
         jobs = [job for job in view.jobs if job.is_active] if view else []
         if not jobs:
             if view:
-                self.notify(f"{view.name}: nothing is running", severity="warning", markup=False)
+                told = _("{dataset}: nothing is running").format(dataset=view.name)
+                self.notify(told, severity="warning", markup=False)
             return
         job = jobs[0]
-        again = " It was asked before: now it is ended at once." if job.asked else ""
+        again = " " + _("It was asked before: now it is ended at once.") if job.asked else ""
         self.ask(
-            f"Stop the {_WORDS[job.kind]} of {job.dataset}?{again}",
-            [("y", "stop it"), ("n", "let it run")],
+            _(_QUESTIONS[job.kind]).format(dataset=job.dataset) + again,
+            [("y", _("stop it")), ("n", _("let it run"))],
             lambda key: self._stop_job(job.dataset, job.kind) if key == "y" else None,
         )
 
@@ -176,7 +178,7 @@ class Inspecting(Comparing):
     def _stop_job(self, name: str, kind: str) -> None:
         from experiments.dataset_jobs import stop_job
 
-        self.post_message(messages.Asked(name, f"stop of the {_WORDS[kind]}"))
+        self.post_message(messages.Asked(name, "stop"))
         stop_job(self.settings, name, kind)
 
     def action_copy(self) -> None:
@@ -184,15 +186,19 @@ class Inspecting(Comparing):
             super().action_copy()
         elif view := self.dataset:
             self.copy_to_clipboard(view.name)
-            self.notify(f"copied {view.name}", timeout=2, markup=False)
+            self.notify(_("copied {what}").format(what=view.name), timeout=2, markup=False)
 
-    def _meant(self, verb: str) -> "DatasetView | None":
+    def _meant(self) -> "DatasetView | None":
         """The selected dataset; without one, say how to get there."""
         if self.pane == "data" and not self.is_on_list and (view := self.dataset):
             return view
-        self.notify(f"no dataset to {verb}: select one in Data (7)", severity="warning")
+        self.notify(_("no dataset is selected: select one in Data (7)"), severity="warning")
         return None
 
 
-_WORDS = {"audit": N_("audit"), "verify": N_("verification"), "next": N_("list of next masks")}
-_TITLES = {"audit": "audit", "verify": "verify", "next": "next masks"}
+_TITLES = {"audit": N_("audit"), "verify": N_("verify"), "next": N_("next masks")}
+_QUESTIONS = {
+    "audit": N_("Stop the audit of {dataset}?"),
+    "verify": N_("Stop the verification of {dataset}?"),
+    "next": N_("Stop the list of next masks of {dataset}?"),
+}

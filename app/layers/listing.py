@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from textual import on, work
 
 from app import messages, reading
+from app.language import _
 from app.layers.watching import Watching
 from app.text import escape
 from app.widgets.experiment_list import ExperimentList, Experiments
@@ -118,11 +119,15 @@ class Listing(Watching):
         self.draw_frame()
 
     def _open_first(self) -> None:
-        name = reading.first_choice(self.experiments, self.runs or [])
+        name = self.first_choice()
         self.draw_frame()
         if name:
             self.part(ExperimentList).select(name)
             self.select(name)
+
+    def first_choice(self) -> str | None:
+        """Which experiment to open with."""
+        return reading.first_choice(self.experiments, self.runs or [])
 
     def draw_frame(self) -> None:
         super().draw_frame()
@@ -132,13 +137,14 @@ class Listing(Watching):
         if self.runs is None:
             return ""
         if not self.experiments:
-            return (
-                f"No experiments in {self.settings.experiments_dir}: each is a folder with config.yaml, experiment.py."
-            )
+            text = _("No experiments in {folder}: each is a folder with config.yaml, experiment.py.")
+            return text.format(folder=escape(self.settings.experiments_dir))
         if not self._has_datasets:
-            return "No datasets yet: run  python scripts/tools/make_sample_dataset.py  to make a sample."
-        if not self.runs and self.selected:
-            return f"Ready: press [b]l[/b] to start [b]{escape(self.selected)}[/b]; the curve moves within seconds."
+            text = _("No datasets yet: run  {command}  to make a sample.")
+            return text.format(command="python scripts/tools/make_sample_dataset.py")
+        if not self.runs and self.selected and not self.settings.read_only:
+            text = _("Ready: press [b]l[/b] to start [b]{name}[/b]; the curve moves within seconds.")
+            return text.format(name=escape(self.selected))
         return ""
 
     @on(messages.ExperimentMeant)
@@ -200,7 +206,7 @@ class Listing(Watching):
         elif self.watched is not None and self.furnished:
             self.watched = None
             self.workers.cancel_group(self, "follow")
-            self.part("#live").clear("No run yet: [b $primary]l[/] starts the selected experiment.")
+            self.part("#live").clear(_("No run yet: [b $primary]l[/] starts the selected experiment."))
 
     @work(thread=True, exclusive=True, group="describe", exit_on_error=False)
     def describe(self, experiment: "Experiment") -> None:

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 from textual import on, work
 
 from app import messages
+from app.action import Action
+from app.language import N_, _
 from app.layers.frame import Frame
 
 if TYPE_CHECKING:
     from experiments.runs import RunView
 
+# what can be asked of a run
+COMMANDS = (N_("pause"), N_("resume"), N_("checkpoint"), N_("stop"))
 FOLLOW_SECONDS = 0.2
 FOLLOW_ENDED_SECONDS = 2.0
 
@@ -19,11 +23,16 @@ FOLLOW_ENDED_SECONDS = 2.0
 class Watching(Frame):
     """Follows one run at a time."""
 
+    def refusal(self, action: Action) -> str | None:
+        if action.name in ("pause", "checkpoint") and not self.current_run:
+            return _("no run is selected")
+        return super().refusal(action)
+
     def watch_run(self, path: Path) -> None:
         """Show a run in Live, from its beginning, and follow it."""
         if self.watched != path and self.furnished:
             self.watched = path
-            self.part("#live").clear("reading …")
+            self.part("#live").clear(_("reading …"))
             self.follow(path)
 
     @work(exclusive=True, group="follow", exit_on_error=False)
@@ -90,10 +99,10 @@ class Watching(Frame):
         if not (run := self.current_run) or not run.is_active:
             self._ask_run("stop")
             return
-        question = f"Stop {run.run_id}? It saves a checkpoint first."
+        question = _("Stop {run}? It saves a checkpoint first.").format(run=run.run_id)
         self.ask(
             question,
-            [("y", "stop it"), ("n", "let it run")],
+            [("y", _("stop it")), ("n", _("let it run"))],
             lambda key: self._send(run, "stop") if key == "y" else None,
         )
 
@@ -101,7 +110,7 @@ class Watching(Frame):
         if run := self.current_run:
             self._send(run, command)
         else:
-            self.notify(f"no run to {command}: select one in Runs (5), or start one (l)", severity="warning")
+            self.notify(_("no run is selected: select one in Runs (5), or start one (l)"), severity="warning")
 
     @work(thread=True, group="send", exit_on_error=False)
     def _send(self, run: "RunView", command: str) -> None:
@@ -112,7 +121,8 @@ class Watching(Frame):
 
     @on(messages.Asked)
     def asked(self, message: messages.Asked) -> None:
-        self.notify(f"{message.run_id}: {message.command} asked", timeout=2)
+        asked = _("{run}: {command} asked").format(run=message.run_id, command=_(message.command))
+        self.notify(asked, timeout=2, markup=False)
 
     def action_follow(self) -> None:
         if self.furnished:

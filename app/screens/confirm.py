@@ -9,6 +9,8 @@ from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from app.action import latin
+
 
 class Confirm(ModalScreen[str | None]):
     """Answers with the key of the chosen answer, None on Esc.
@@ -38,9 +40,10 @@ class Confirm(ModalScreen[str | None]):
         self.query(Button).last().focus()
 
     def on_key(self, event: Key) -> None:
-        if event.character in dict(self.answers):
+        key = latin(event.character or "")
+        if key in dict(self.answers):
             event.stop()
-            self.dismiss(event.character)
+            self.dismiss(key)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.dismiss((event.button.id or "").removeprefix("answer-"))

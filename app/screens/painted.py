@@ -1,6 +1,7 @@
 """A screen with a painted picture on it: keys change what is wanted, one worker paints the newest wish in a thread."""
 
 import asyncio
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from textual.worker import Worker, WorkerState
 from app import messages
 from app.canvas import Blocks, Paints, Shown, Wish, canvas
 from app.painting import Look, Window
+from app.terminal import has_colours
 from app.widgets.picture_view import PictureView
 from pipeseg.settings import Settings
 
@@ -66,7 +68,8 @@ class PaintedScreen(ModalScreen[None]):
     # -- the canvas ----------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        colours = "none" if self.app.console.color_system is None else "grey" if self.app.no_color else "full"
+        without = self.app.console.color_system is None or not has_colours(os.environ)
+        colours = "none" if without else "grey" if self.app.no_color else "full"
         self.look = replace(self.look, colours=colours)
         self.canvas = canvas(self.settings.pictures, self.app.console, self._write, in_browser=self.app.is_web)
         self.app.set_class(not self.canvas.bears_tint, "-graphics")

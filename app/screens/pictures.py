@@ -11,6 +11,7 @@ from textual.widgets import Input, Static
 
 from app import messages
 from app.action import Action, bindings, readable_key
+from app.language import N_, _, ngettext
 from app.painting import CLASS_COLOURS, MASK_COLOUR, Painter, Window
 from app.picture_actions import ALWAYS, KEY_BAR, PICTURE_ACTIONS
 from app.screens.painted import ARROWS, PaintedScreen
@@ -22,6 +23,7 @@ from pipeseg.settings import Settings
 if TYPE_CHECKING:
     from experiments.pictures import Pictures
 
+LAYERS = (N_("mask"), N_("boxes"), N_("hand"))
 # how many pictures ahead are decoded while nobody asks for anything
 AHEAD = (1, -1, 2)
 
@@ -49,11 +51,12 @@ class PictureScreen(PaintedScreen):
         yield PictureView(id="picture")
         yield Static(id="picture-finding")
         yield Static(id="picture-legend")
-        yield Input(placeholder="a part of the name; Enter goes there, Esc leaves", id="picture-search")
+        yield Input(placeholder=_("a part of the name; Enter goes there, Esc leaves"), id="picture-search")
         yield Static(id="picture-keys")
 
     def on_mount(self) -> None:
-        self.query_one(PictureView).show((), f"{self.dataset}: reading what is known about its pictures …")
+        reading = _("{dataset}: reading what is known about its pictures …").format(dataset=self.dataset)
+        self.query_one(PictureView).show((), reading)
         self._draw_keys()
         self._read()
 
@@ -97,21 +100,23 @@ class PictureScreen(PaintedScreen):
         if pictures is None:
             return
         if name is None:
-            self._put("#picture-title", f" [b]{escape(self.dataset)}[/b] [$warning]no picture with this filter[/]")
+            nothing = _("no picture with this filter")
+            self._put("#picture-title", f" [b]{escape(self.dataset)}[/b] [$warning]{nothing}[/]")
             return
         facts = pictures.known[name]
-        parts = [f"{self.index + 1} of {len(self.names)}"]
+        parts = [_("{index} of {count}").format(index=self.index + 1, count=len(self.names))]
         if self.filter is not None:
-            parts.append(f"only {escape(self.filter)}" if self.filter else "only without a class")
+            only = _("only {defect_class}").format(defect_class=escape(self.filter))
+            parts.append(only if self.filter else _("only without a class"))
         if self.window.zoom > 1:
-            parts.append(f"zoom ×{self.window.zoom:.1f}")
+            parts.append(_("zoom ×{factor}").format(factor=f"{self.window.zoom:.1f}"))
         if self.name_shown == name and self.facts:
             parts.append(escape(self.facts))
         if facts.hand_labelled:
-            parts.append("hand-labelled" if facts.regions else "hand-labelled: nothing there")
+            parts.append(_("hand-labelled") if facts.regions else _("hand-labelled: nothing there"))
         copies = self._copies()
         if copies:
-            parts.append(f"{len(copies)} copies")
+            parts.append(ngettext("{count} copy", "{count} copies", len(copies)).format(count=len(copies)))
         joined = " [$foreground 40%]·[/] ".join(parts)
         self._put("#picture-title", f" [b]{escape(name)}[/b]  [$foreground 70%]{joined}[/]")
         findings = [f"! {finding.reason}" for finding in facts.findings if finding.kind != "duplicate"]
@@ -124,12 +129,12 @@ class PictureScreen(PaintedScreen):
     def _legend(self) -> Content:
         """Which layers are on, and which word means which class."""
         assert self.pictures
-        parts = [Content.from_markup("[$foreground 55%]shown[/] ")]
+        parts = [Content.from_markup(f"[$foreground 55%]{_('shown')}[/] ")]
         for key, on_ in (("mask", self.look.mask), ("boxes", self.look.boxes), ("hand", self.look.hand)):
             style = "$foreground" if on_ else "$foreground 40%"
-            parts.append(Content.from_markup(f"[{style}]{'☑' if on_ else '☐'} {key}[/] "))
+            parts.append(Content.from_markup(f"[{style}]{'☑' if on_ else '☐'} {_(key)}[/] "))
         if self.look.mask and self.pictures.has_masks and not self.pictures.mask_class:
-            parts.append(_patch(MASK_COLOUR, "[$foreground 70%]mask[/]"))
+            parts.append(_patch(MASK_COLOUR, f"[$foreground 70%]{_('mask')}[/]"))
         whole = [*parts, *self._class_words(with_labels=True)]
         if Content.assemble(" ", *whole).cell_length <= self.size.width:
             return Content.assemble(" ", *whole)
@@ -196,14 +201,14 @@ class PictureScreen(PaintedScreen):
                 self.shows_copies = only_copies == {"duplicate"}
                 self.want()
                 return
-        self.notify("the audit has nothing to say about these pictures; a in Data starts one", severity="warning")
+        self.notify(_("the audit has nothing to say about these pictures; a in Data starts one"), severity="warning")
 
     def _copies(self) -> tuple[str, ...]:
         return self.pictures.copies(self.current) if self.pictures and self.current else ()
 
     def action_copies(self) -> None:
         if not self.shows_copies and not self._copies():
-            self.notify("no copies of this picture are known", timeout=3)
+            self.notify(_("no copies of this picture are known"), timeout=3)
             return
         self.shows_copies = not self.shows_copies
         self.want()
@@ -281,5 +286,5 @@ def _key(action: Action) -> Content:
     """An entry of the key bar, to be clicked as well."""
     key = escape(readable_key(action.keys[0]))
     return Content.from_markup(
-        f"[@click=screen.{action.name}] [b $primary]{key}[/] [$foreground 75%]{action.label}[/] [/]"
+        f"[@click=screen.{action.name}] [b $primary]{key}[/] [$foreground 75%]{escape(_(action.label))}[/] [/]"
     )

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
+from app.language import N_, _, ngettext
 from app.text import escape
 from app.widgets.dataset_detail import detail
 from app.widgets.grid import Column, Grid, Row
@@ -19,7 +20,7 @@ COLUMNS = (
     Column("kind", 12, keep=6),
     Column("pictures", 8, right=True, keep=7),
     Column("classes", 18, grow=True, keep=2),
-    Column("hand", 5, right=True, keep=4),
+    Column("hand", 7, right=True, keep=4),
     Column("groups", 6, right=True, keep=3),
     Column("health", 20, keep=9),
 )
@@ -31,13 +32,19 @@ HEALTH_STYLES = {
     "audit failed": "$error",
     "broken": "$error",
 }
-EMPTY = """\
+WORDS = (
+    *(N_("ok"), N_("suspects"), N_("not audited"), N_("auditing"), N_("audit failed"), N_("broken")),
+    *(N_("source"), N_("hybrid"), N_("unknown")),
+)
+EMPTY = N_(
+    """\
 [b]No datasets yet.[/b]
 
 [b $primary]make sample[/]  generates a sample dataset, ready to train on
 [b $primary]python scripts/tools/import_dataset.py FOLDER[/]  makes one of your own pictures
 
 [$foreground 60%]They are looked for in {folder}; DATASETS_DIR in .env says otherwise.[/]"""
+)
 
 
 class DataPane(Vertical):
@@ -48,7 +55,7 @@ class DataPane(Vertical):
         self.datasets: Sequence[DatasetView] | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static("[b]Datasets[/b]  [$foreground 55%]reading …[/]", id="data-head")
+        yield Static(_head(_("reading …")), id="data-head")
         yield Grid(COLUMNS, id="data-grid")
         with VerticalScroll(id="data-detail-scroll", can_focus=True):
             yield Static(id="data-detail")
@@ -68,8 +75,11 @@ class DataPane(Vertical):
         grid.show(Row(view.name, cells(view)) for view in datasets)
         grid.display = bool(datasets)
         pictures = sum(view.pictures for view in datasets if not view.depth)
-        head = f"{len(datasets)}, {pictures:,} pictures in the sources" if datasets else "none"
-        self.query_one("#data-head", Static).update(f"[b]Datasets[/b]  [$foreground 55%]{head}[/]")
+        counted = ngettext(
+            "{count}, {total} picture in the sources", "{count}, {total} pictures in the sources", pictures
+        )
+        told = counted.format(count=len(datasets), total=f"{pictures:,}") if datasets else _("none")
+        self.query_one("#data-head", Static).update(_head(told))
         self.show_detail()
 
     def show_detail(self) -> None:
@@ -79,21 +89,42 @@ class DataPane(Vertical):
         if view := self.selected:
             static.update(detail(view, self.datasets, self.size.width - 2))
         else:
-            static.update(EMPTY.format(folder=escape(self.app.settings.datasets_dir)))  # type: ignore[attr-defined]
+            static.update(_(EMPTY).format(folder=escape(self.app.settings.datasets_dir)))  # type: ignore[attr-defined]
 
 
 def cells(view: "DatasetView") -> tuple[str, ...]:
     """Return one row of the table."""
-    from experiments.datasets import health_text, kind_text
-
     name = f"[$foreground 40%]└ [/]{escape(view.name)}" if view.depth else f"[b]{escape(view.name)}[/b]"
     counts = (f"{key} {view.class_counts[key]}" if key in view.class_counts else key for key in view.classes)
     return (
         name,
-        kind_text(view),
+        kind_words(view),
         f"{view.pictures:,}" if view.pictures else "–",
         escape(" · ".join(counts)),
         "–" if view.hand_labelled is None else str(view.hand_labelled),
         "–" if view.groups is None else str(view.groups),
-        f"[{HEALTH_STYLES[view.health]}]{health_text(view)}[/]",
+        f"[{HEALTH_STYLES[view.health]}]{health_words(view)}[/]",
     )
+
+
+def kind_words(view: "DatasetView") -> str:
+    """Return what a dataset is for; the names of the sets stay as they are."""
+    from experiments.datasets import kind_text
+
+    return " ".join(_(word) for word in kind_text(view).split())
+
+
+def health_words(view: "DatasetView") -> str:
+    """Return glyph and words, as `experiments.datasets.health_text` has them in English."""
+    from experiments.datasets import HEALTH_GLYPHS
+
+    words, report = _(view.health), view.report
+    if view.health == "suspects" and report:
+        count = report.finding_count
+        words = ngettext("{count} suspect", "{count} suspects", count).format(count=count)
+    is_stale = report and report.stale and view.health in ("ok", "suspects")
+    return f"{HEALTH_GLYPHS[view.health]} {words}" + (_(", stale") if is_stale else "")
+
+
+def _head(told: str) -> str:
+    return f"[b]{_('Datasets')}[/b]  [$foreground 55%]{told}[/]"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from app.language import _, ngettext
+from app.language import N_, _, ngettext
 from app.text import ago, bar, escape
 
 if TYPE_CHECKING:
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 MOST_FINDINGS = 100
 MOST_PROBLEMS = 5
 _PARTS = ("train", "val", "test", "hybrid")
+_WORD_CELLS = 10
+WORDS = (N_("audit"), N_("verify"), N_("boxes"), N_("hand"))
 _COUNT = re.compile(r"(\d+) of (\d+)")
 _FINDING_STYLES = {"suspect": "$warning", "conflict": "$warning", "unreadable": "$error", "duplicate": "$secondary"}
-_JOB_TITLES = {"next": "next masks"}
+_JOB_TITLES = {"next": N_("next masks")}
 MOST_NEXT = 5
 _GLYPHS = {"suspect": "!", "conflict": "≠", "unreadable": "✗", "duplicate": "="}
 
@@ -29,12 +31,12 @@ def detail(view: "DatasetView", datasets: "Sequence[DatasetView]", width: int) -
         datasets: all of them: the ones made from this one are counted by class and set.
         width: of the page, in cells.
     """
-    from experiments.datasets import kind_text
+    from app.widgets.data_pane import kind_words
 
-    facts = [f"[b]{escape(view.name)}[/b]", kind_text(view)]
-    facts += [f"made from {escape(view.source)}"] if view.source else []
+    facts = [f"[b]{escape(view.name)}[/b]", kind_words(view)]
+    facts += [_("made from {source}").format(source=escape(view.source))] if view.source else []
     facts += [f"seed {view.seed}"] if view.seed is not None else []
-    facts += [f"fingerprint {view.fingerprint[:12]}"] if view.fingerprint else []
+    facts += [_("fingerprint {value}").format(value=view.fingerprint[:12])] if view.fingerprint else []
     parts = [_joined(facts)]
     if view.problem:
         parts.append(f"[$error]✗ {escape(view.problem)}[/]")
@@ -43,12 +45,12 @@ def detail(view: "DatasetView", datasets: "Sequence[DatasetView]", width: int) -
         parts.append(class_table(view, [each for each in datasets if each.source == view.name and each.depth], width))
     if view.splits:
         counts = (f"{escape(part)} {count}" for part, count in view.splits.items())
-        parts.append(f"{_word('splits')}{_joined(counts)}")
+        parts.append(f"{_word(_('splits'))}{_joined(counts)}")
     parts += [_verification(view.verification), _audit(view), _next_masks(view)]
     if view.problems:
         parts.append(_import_problems(view.problems))
     if view.parameters:
-        parts.append(f"{_word('made with')}{_joined(_parameters(view.parameters))}")
+        parts.append(f"{_word(_('made with'))}{_joined(_parameters(view.parameters))}")
     if view.report:
         parts.append(_findings(view.report))
     return "\n".join(filter(None, parts))
@@ -67,16 +69,19 @@ def class_table(view: "DatasetView", derived: "Sequence[DatasetView]", width: in
     names = {key: f"{key} {label}".strip() for key, label in view.classes.items()}
     name_width = min(max(map(len, names.values())), 30 if width >= 90 else 14)
     numbers = ["pictures", *(["boxes"] if view.box_counts else []), *(["hand"] if view.hand_counts else []), *columns]
-    widths = {title: max(len(title), 6) for title in numbers}
-    room = width - name_width - sum(widths.values()) - 2 * len(numbers) - 2
+    widths = {title: max(len(_(title)), 8 if title == "pictures" else 5) for title in numbers}
+    needed = name_width + sum(widths.values())
+    gap = "  " if needed + 2 * len(numbers) <= width else " "
+    room = width - needed - len(gap) * (len(numbers) + 1)
     bar_width = max(0, min(30, room)) if room >= 6 else 0
-    header = [f"{'class':<{name_width}}", f"{'pictures':>8}", *([" " * bar_width] if bar_width else [])]
-    header += [f"{title:>{widths[title]}}" for title in numbers[1:]]
-    lines = [f"[$foreground 55%]{'  '.join(header)}[/]"]
+    header = [f"{_('class'):<{name_width}}", f"{_('pictures'):>{widths['pictures']}}"]
+    header += [" " * bar_width] if bar_width else []
+    header += [f"{_(title):>{widths[title]}}" for title in numbers[1:]]
+    lines = [f"[$foreground 55%]{gap.join(header)}[/]"]
     most = max([*view.class_counts.values(), 1])
     for key, name in names.items():
         count = view.class_counts.get(key)
-        row = [f"[b]{escape(_cut(name, name_width))}[/b]", _number(count, 8)]
+        row = [f"[b]{escape(_cut(name, name_width))}[/b]", _number(count, widths["pictures"])]
         if bar_width:
             done, _rest = bar((count or 0) / most, bar_width)
             row.append(f"[$primary]{done}[/]{' ' * (bar_width - len(done))}")
@@ -85,7 +90,7 @@ def class_table(view: "DatasetView", derived: "Sequence[DatasetView]", width: in
         for part in columns:
             counted = [each.pictures for each in derived if key in each.classes and _column(each) == part]
             row.append(_number(sum(counted) if counted else None, widths[part]))
-        lines.append("  ".join(row))
+        lines.append(gap.join(row))
     return "\n".join(lines)
 
 
@@ -98,28 +103,29 @@ def _column(view: "DatasetView") -> str | None:
 
 def _working(job: "Job") -> str:
     """Return the line of a job that runs, or that could not do its work."""
-    title = _JOB_TITLES.get(job.kind, job.kind)
+    title = _(_JOB_TITLES.get(job.kind, job.kind))
     if job.is_active:
-        line = job.line or "starting …"
+        line = job.line or _("starting …")
         found = _COUNT.search(line)
         done, rest = bar(int(found[1]) / max(1, int(found[2])), 24) if found else ("", "")
-        asked = " [$warning]asked to stop[/]" if job.asked else ""
+        asked = f" [$warning]{_('asked to stop')}[/]" if job.asked else ""
+        began = _("began {when}").format(when=ago(job.started))
         drawn = f"[$primary]{done}[/][$foreground 22%]{rest}[/] " if found else ""
-        return f"[$primary]● {title}[/]  {drawn}{escape(line)}[$foreground 50%], began {ago(job.started)}[/]{asked}"
+        return f"[$primary]● {title}[/]  {drawn}{escape(line)}[$foreground 50%], {began}[/]{asked}"
     if job.status in ("failed", "lost"):
-        why = job.line if job.status == "failed" else "its process is gone; " + (job.line or "it said nothing")
-        return f"[$error]✗ {title} {job.status}[/]  {escape(why)} [$foreground 50%]{escape(job.log)}[/]"
+        gone = _("its process is gone; {last}").format(last=job.line or _("it said nothing"))
+        why = job.line if job.status == "failed" else gone
+        return f"[$error]✗ {title}: {_(job.status)}[/]  {escape(why)} [$foreground 50%]{escape(job.log)}[/]"
     if job.status == "stopped":
-        return f"[$warning]■ {title} stopped[/]  [$foreground 50%]{ago(job.ended)}[/]"
+        return f"[$warning]■ {title}: {_('stopped')}[/]  [$foreground 50%]{ago(job.ended)}[/]"
     return ""
 
 
 def _verification(job: "Job | None") -> str:
     if job is None or job.status != "finished":
         return ""
-    if job.code == 0:
-        return f"{_word('verified')}[$success]✓ sound[/] [$foreground 55%]{ago(job.ended)}[/]  {escape(job.line)}"
-    return f"{_word('verified')}[$error]✗ not sound[/] [$foreground 55%]{ago(job.ended)}[/]  {escape(job.line)}"
+    verdict = f"[$success]✓ {_('sound')}[/]" if job.code == 0 else f"[$error]✗ {_('not sound')}[/]"
+    return f"{_word(_('verified'))}{verdict} [$foreground 55%]{ago(job.ended)}[/]  {escape(job.line)}"
 
 
 def _audit(view: "DatasetView") -> str:
@@ -127,9 +133,10 @@ def _audit(view: "DatasetView") -> str:
     if report is None:
         if view.problem or (view.audit and view.audit.is_active):
             return ""
-        return f"{_word('audit')}none yet: [b $primary]a[/] starts one"
-    stale = " [$warning]stale: the dataset was changed since; [b]a[/b] audits again[/]" if report.stale else ""
-    return f"{_word('audit')}{ago(report.written)}{stale}  {_summary(report)}"
+        return _word(_("audit")) + _("none yet: [b $primary]a[/] starts one")
+    again = _("stale: the dataset was changed since; [b]a[/b] audits again")
+    stale = f" [$warning]{again}[/]" if report.stale else ""
+    return f"{_word(_('audit'))}{ago(report.written)}{stale}  {_summary(report)}"
 
 
 def _next_masks(view: "DatasetView") -> str:
@@ -169,27 +176,32 @@ def _findings(report: "Report") -> str:
     lines += [f"[$foreground 60%]· {escape(note)}[/]" for note in report.notes[:MOST_FINDINGS]]
     more = max(0, len(report.findings) - MOST_FINDINGS) + max(0, len(report.notes) - MOST_FINDINGS)
     if more:
-        lines.append(f"[$foreground 60%]… {more} more in {escape(report.page)}[/]")
+        lines.append(_more(more, report.page))
     return "\n".join(lines)
 
 
 def _summary(report: "Report") -> str:
-    from experiments.datasets import FINDING_WORDS
-
-    counts = {words: report.count(kind) for kind, words in FINDING_WORDS.items()}
+    counts = {kind: report.count(kind) for kind in _GLYPHS}
     if not any(counts.values()):
-        return "[$success]✓ nothing found[/]"
-    return _joined(f"[b]{count}[/b] {words}" for words, count in counts.items())
+        return f"[$success]✓ {_('nothing found')}[/]"
+    told = (
+        ngettext("[b]{count}[/b] suspect box", "[b]{count}[/b] suspect boxes", counts["suspect"]),
+        ngettext("[b]{count}[/b] conflict", "[b]{count}[/b] conflicts", counts["conflict"]),
+        ngettext("[b]{count}[/b] unreadable", "[b]{count}[/b] unreadable", counts["unreadable"]),
+        ngettext("[b]{count}[/b] group of copies", "[b]{count}[/b] groups of copies", counts["duplicate"]),
+    )
+    return _joined(text.format(count=count) for text, count in zip(told, counts.values(), strict=True))
 
 
 def _import_problems(problems: Sequence[tuple[str, str]]) -> str:
-    lines = [f"{_word('import')}[$warning]! {len(problems)} odd things[/]"]
+    odd = ngettext("{count} odd thing", "{count} odd things", len(problems)).format(count=len(problems))
+    lines = [f"{_word(_('import'))}[$warning]! {odd}[/]"]
     lines += [
         f"[$warning]![/] {escape(file)} [$foreground 60%]{escape(reason)}[/]"
         for file, reason in problems[:MOST_PROBLEMS]
     ]
     if len(problems) > MOST_PROBLEMS:
-        lines.append(f"[$foreground 60%]… {len(problems) - MOST_PROBLEMS} more in dataset.json[/]")
+        lines.append(_more(len(problems) - MOST_PROBLEMS, "dataset.json"))
     return "\n".join(lines)
 
 
@@ -205,12 +217,17 @@ def _parameters(values: dict[str, object]) -> list[str]:
     return told
 
 
+def _more(count: int, where: object) -> str:
+    told = _("… {count} more in {file}").format(count=count, file=escape(where))
+    return f"[$foreground 60%]{told}[/]"
+
+
 def _joined(parts: object) -> str:
     return " [$foreground 40%]·[/] ".join(parts)  # type: ignore[arg-type]
 
 
 def _word(word: str) -> str:
-    return f"[$foreground 55%]{word:<10}[/]"
+    return f"[$foreground 55%]{word:<{_WORD_CELLS}}[/]"
 
 
 def _number(value: int | None, width: int) -> str:

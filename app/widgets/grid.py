@@ -12,6 +12,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from app.language import _
 from app.messages import CursorMoved, Opened
 
 _GAP = 2
@@ -58,8 +59,8 @@ class Grid(ScrollView, can_focus=True):
     Grid {
         height: 1fr; scrollbar-size: 1 1; overflow-x: hidden; overflow-y: auto;
         & .grid--header { color: $foreground 55%; text-style: bold; }
-        & .grid--cursor { background: $primary 30%; text-style: bold; }
-        & .grid--cursor-dim { background: $foreground 10%; }
+        & .grid--cursor { background: $block-cursor-background; text-style: bold; }
+        & .grid--cursor-dim { background: $block-cursor-blurred-background; }
     }
     """
 
@@ -148,7 +149,7 @@ class Grid(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if y == 0:
-            return self._line([column.title for column in self.columns], "grid--header")
+            return self._line([_(column.title) for column in self.columns], "grid--header")
         index = y - 1 + self.scroll_offset.y
         if not self.rows and y == 2:
             return Strip(self._segments(Content.from_markup(self.empty))).adjust_cell_length(width, self.rich_style)
@@ -177,4 +178,8 @@ class Grid(ScrollView, can_focus=True):
             parts.append(Content(" " * _GAP))
         segments = self._segments(Content.assemble(" ", *parts))
         strip = Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
-        return strip.apply_style(self.get_component_rich_style(component, partial=True)) if component else strip
+        if not component:
+            return strip
+        # over the cells' own ground, which would hide it
+        style = self.get_component_rich_style(component, partial=True)
+        return Strip(Segment.apply_style(strip, post_style=style), strip.cell_length)

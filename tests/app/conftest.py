@@ -71,6 +71,7 @@ def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     for key in ("experiments", "datasets", "runs", "models"):
         monkeypatch.setenv(f"{key.upper()}_DIR", str(tmp_path / key))
         (tmp_path / key).mkdir()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{(tmp_path / 'mlflow.db').as_posix()}")
     for name in ("learn", "choose", "report"):
         (tmp_path / "datasets" / name / "images").mkdir(parents=True)
