@@ -31,7 +31,8 @@ class Dashboard(Exporting, Inspecting):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A key that means something on some panes only is free for others elsewhere."""
-        found = _BY_NAME.get(action)
+        name = f"{action}({', '.join(map(repr, parameters))})" if parameters else action
+        found = _BY_NAME.get(name)
         return found is None or found.works_on("experiments" if self.is_on_list else self.pane)
 
     def action_refresh(self) -> None:

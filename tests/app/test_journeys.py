@@ -292,7 +292,7 @@ async def test_comparison_comes_from_the_command_line(workshop: Settings) -> Non
     """An empty store: the table says what it needs, and nothing is raised."""
     async with opened() as pilot:
         await pilot.press("6")
-        await until(pilot, lambda: "read at" in text_of(pilot.app, "#compare-head"), seconds=60)
+        await until(pilot, lambda: "read just now" in text_of(pilot.app, "#compare-head"), seconds=60)
         assert "Traceback" not in screen_text(pilot.app)
 
 
@@ -301,7 +301,7 @@ async def test_an_error_in_a_handler_is_told_and_logged(workshop: Settings, monk
     async with app.run_test(size=WIDE, notifications=True) as pilot:
         await until(pilot, lambda: app.furnished and app.runs is not None)
         monkeypatch.setattr(Dashboard, "action_follow", lambda self: 1 / 0)
-        await pilot.press("f")
+        await pilot.press("4", "f")
         await until(pilot, lambda: "ZeroDivisionError" in screen_text(app))
         await pilot.press("5")
         await until(pilot, lambda: app.pane == "runs")
