@@ -56,7 +56,8 @@ class Dashboard(
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A key that means something on some panes only is free for others elsewhere."""
-        found = _BY_NAME.get(action)
+        name = f"{action}({', '.join(map(repr, parameters))})" if parameters else action
+        found = _BY_NAME.get(name)
         return found is None or found.works_on(self.place)
 
     def action_refresh(self) -> None:

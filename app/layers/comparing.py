@@ -51,13 +51,13 @@ class Comparing(Launching):
         compared: the runs that could be compared when the comparison was read last; None = it was not.
         question: which runs; kept as long as the dashboard is open.
         metric: the one that is shown.
-        report: of the question, as it was read last.
+        comparison: of the question, as it was read last.
     """
 
     compared: frozenset[str] | None = None
     question = Question()
     metric = METRICS[0]
-    report: "Report | None" = None
+    comparison: "Report | None" = None
     _problem: str | None = None
     _since: float | None = None
     _progress: tuple[int, int] | None = None
@@ -89,7 +89,7 @@ class Comparing(Launching):
             self.compared = reading.comparable(self.runs or [])
             self._since, self._progress = time.monotonic(), None
             self.draw_comparison()
-            self._read_comparison(self.question, show_kept=self.report is None or not self.report.made)
+            self._read_comparison(self.question, show_kept=self.comparison is None or not self.comparison.made)
 
     @work(exclusive=True, group="compare", exit_on_error=False)
     async def _read_comparison(self, question: Question, show_kept: bool) -> None:
@@ -116,7 +116,7 @@ class Comparing(Launching):
     @on(Compared)
     def show_comparison(self, message: Compared) -> None:
         if message.question is self.question:
-            self.report = message.report
+            self.comparison = message.report
             if not message.is_kept:
                 self._since = self._problem = None
             self.draw_comparison()
@@ -130,7 +130,7 @@ class Comparing(Launching):
     def draw_comparison(self) -> None:
         from app.compare_view import State
 
-        state = State(self.report, self.metric, self.question, self._problem, self._since, self._progress)
+        state = State(self.comparison, self.metric, self.question, self._problem, self._since, self._progress)
         self.part("#compare").show(state)
 
     def _tell_age(self) -> None:
@@ -162,7 +162,7 @@ class Comparing(Launching):
         """Let the runs of one side be chosen among those that were found."""
         from app.screens.choose_runs import ChooseRuns
 
-        if self.report is None or not self.report.candidates:
+        if self.comparison is None or not self.comparison.candidates:
             waiting = self._since is not None
             text = _("the runs are still being read") if waiting else _("MLflow holds no run to choose; r reads again")
             self.notify(text, severity="warning")
@@ -172,17 +172,17 @@ class Comparing(Launching):
             if runs is not None and set(runs) != set(self.question.sides[side]):
                 self.ask_for(self.question.choosing(side, runs))
 
-        self.push_screen(ChooseRuns(side, self.report.candidates, self.question), answer)
+        self.push_screen(ChooseRuns(side, self.comparison.candidates, self.question), answer)
 
     def ask_for(self, question: Question) -> None:
         """Compare other runs; the table of the ones before goes, for it is not theirs."""
-        candidates = self.report.candidates if self.report else ()
-        self.question, self.report, self._problem = question, None, None
+        candidates = self.comparison.candidates if self.comparison else ()
+        self.question, self.comparison, self._problem = question, None, None
         if candidates:
             from experiments.comparison_report import Report
 
             # who chose wrongly chooses again, without waiting
-            self.report = Report(made=0.0, candidates=candidates)
+            self.comparison = Report(made=0.0, candidates=candidates)
         self.compare()
 
     # -- one class -----------------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ class Comparing(Launching):
     def action_drill(self) -> None:
         """Look at the pictures of the class under the cursor."""
         row: Comparison | None = self.part("#compare").row if self.furnished else None
-        if row is None or self.report is None:
+        if row is None or self.comparison is None:
             self.notify(_("no class to look into: there is no table yet"), severity="warning")
             return
         if row.kind == "mean":
@@ -203,4 +203,4 @@ class Comparing(Launching):
             return
         from app.screens.drill_down import DrillDown
 
-        self.push_screen(DrillDown(self.settings, self.question, self.report, row))
+        self.push_screen(DrillDown(self.settings, self.question, self.comparison, row))

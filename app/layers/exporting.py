@@ -54,7 +54,7 @@ class Exporting(Comparing):
             )
 
     def _has_table(self) -> bool:
-        if self.report and self.report.of_metric(self.metric):
+        if self.comparison and self.comparison.of_metric(self.metric):
             return True
         self.notify(_("there is no table yet"), severity="warning")
         return False
@@ -63,8 +63,8 @@ class Exporting(Comparing):
     def _render(self, form: str, label: str) -> None:
         from app.comparison import rendered
 
-        assert self.report
-        text = rendered(self.report, self.metric, form)
+        assert self.comparison
+        text = rendered(self.comparison, self.metric, form)
         self.post_message(messages.Copied(text, _("the comparison as {form}").format(form=label)))
 
     @on(messages.Copied)
@@ -100,13 +100,13 @@ class Exporting(Comparing):
             self.ask(
                 what.format(path=path),
                 [("y", _("yes")), ("n", _("no"))],
-                lambda key: self._write(form, path) if key == "y" else None,
+                lambda key: self._write_file(form, path) if key == "y" else None,
             )
         else:
-            self._write(form, path)
+            self._write_file(form, path)
 
     @work(group="write", exit_on_error=False)
-    async def _write(self, form: str, path: Path) -> None:
+    async def _write_file(self, form: str, path: Path) -> None:
         from app.comparison import write
         from app.screens.write_file import arguments
 

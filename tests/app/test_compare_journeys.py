@@ -64,7 +64,7 @@ def compared(workshop: Settings, kept_store: Path, monkeypatch: pytest.MonkeyPat
 async def read(pilot: Pilot) -> None:
     """Open the pane and wait until the table is there and nothing is being read."""
     await pilot.press("6")
-    await until(pilot, lambda: pilot.app.report and pilot.app.report.made and pilot.app._since is None, SECONDS)
+    await until(pilot, lambda: pilot.app.comparison and pilot.app.comparison.made and pilot.app._since is None, SECONDS)
 
 
 def line_of(pilot: Pilot, text: str) -> str:
@@ -157,6 +157,16 @@ def text_of_screen(screen: object, selector: str) -> str:
     return str(screen.query_one(selector, Static).render())  # type: ignore[attr-defined]
 
 
+async def test_the_keys_of_the_pane_mean_something_else_elsewhere(workshop: Settings) -> None:
+    async with opened() as pilot:
+        app = pilot.app
+        for key in ("b", "f", "x", "w", "Y"):
+            await pilot.press("4", key)
+            assert app.metric == "iou" and len(app.screen_stack) == 1 and not app._notifications
+        await pilot.press("6", "x")
+        assert app.metric == "dice"
+
+
 @pytest.mark.slow
 async def test_chosen_runs_on_a_small_terminal(compared: Settings) -> None:
     async with opened(NARROW) as pilot:
@@ -171,14 +181,14 @@ async def test_chosen_runs_on_a_small_terminal(compared: Settings) -> None:
         assert "1 run marked" in screen_text(app) and "☑" in screen_text(app)
         await pilot.press("enter")
         [chosen] = app.question.sides["baseline"]
-        await until(pilot, lambda: app.report.made and app._since is None, SECONDS)
+        await until(pilot, lambda: app.comparison.made and app._since is None, SECONDS)
         assert chosen in text_of(app, "#compare-choice") and "latest of each" not in text_of(app, "#compare-head")
-        [row] = app.report.of_metric("iou")
+        [row] = app.comparison.of_metric("iou")
         assert row.baseline_runs == (chosen,) and row.equal_budget is None
         assert "holds runs of stage equal_budget" in text_of(app, "#compare-below")
         # one key takes the choice back; the table of before is kept, and shown at once
         await pilot.press("b", "c", "enter")
-        await until(pilot, lambda: app.report.made and len(app.report.of_metric("iou")) == 3)
+        await until(pilot, lambda: app.comparison.made and len(app.comparison.of_metric("iou")) == 3)
         assert app.question.is_default and "mean of 2" in screen_text(app)
         # a class whose runs kept no pictures has its list all the same
         await pilot.press("j", "enter")

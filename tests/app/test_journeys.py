@@ -301,7 +301,7 @@ async def test_comparison_comes_from_the_command_line(workshop: Settings) -> Non
     """An empty store: the table says what it needs, and nothing is raised."""
     async with opened() as pilot:
         await pilot.press("6")
-        await until(pilot, lambda: "read at" in text_of(pilot.app, "#compare-head"), seconds=60)
+        await until(pilot, lambda: "read just now" in text_of(pilot.app, "#compare-head"), seconds=60)
         assert "Traceback" not in screen_text(pilot.app)
 
 
