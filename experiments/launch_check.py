@@ -223,7 +223,8 @@ def _disk(launch: Launch) -> list[Check]:
 
 
 def _amount(gib: float) -> str:
-    return f"{gib:.1f} GiB" if gib >= 0.1 else f"{gib * 1024:.1f} MiB"
+    unit, size = next((pair for pair in (("GiB", 1), ("MiB", 2**10)) if gib * pair[1] >= 0.1), ("KiB", 2**20))
+    return f"{gib * size:.1f} {unit}"
 
 
 def _size(folder: Path) -> int:

@@ -131,7 +131,7 @@ def _waits(
     if study := busy.get(MACHINE):
         return 3, f"waits for the study {study}"
     if run := busy.get(place):
-        return 2, f"waits for {run} on {place}"
+        return 2, f"waits for {place}, {run} works there"
     gpu = next((gpu for gpu in machine.gpus if gpu.device == place), None)
     if gpu and entry.memory is not None and gpu.free < entry.memory:
         return 1, f"waits for {entry.memory:.1f} GiB on {place}, {gpu.free:.1f} GiB free"

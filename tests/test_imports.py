@@ -85,6 +85,7 @@ def test_the_manager_does_not_import_what_runs_inside_training():
         "import experiments.datasets, experiments.dataset_jobs, experiments.pictures, experiments.commands.datasets",
         "import experiments.commands.compare, experiments.commands.sync",
         "import experiments.sweeps, experiments.sweep_runner, experiments.commands.sweep",
+        "import experiments.queue, experiments.queue_runner, experiments.launch_check, experiments.commands.queue",
         "import pipeseg.config, pipeseg.events, pipeseg.run",
     ],
 )

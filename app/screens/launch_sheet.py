@@ -85,11 +85,16 @@ class LaunchSheet(ModalScreen[Request | None]):
         Binding("down", "app.focus_next", show=False),
     ]
     DEFAULT_CSS = """
-    LaunchSheet .dialog { width: 96; padding: 0 1; }
-    LaunchSheet #sheet-facts { height: auto; max-height: 16; margin: 1 0; scrollbar-size: 1 1; }
+    LaunchSheet #sheet {
+        width: 100; max-width: 96%; height: auto; max-height: 92%;
+        background: $panel; border: round $primary 50%; padding: 0 1;
+    }
+    LaunchSheet Static { height: auto; }
+    LaunchSheet #sheet-facts { height: auto; max-height: 20; margin: 1 0; scrollbar-size: 1 1; }
     LaunchSheet .field { height: 1; }
     LaunchSheet .field Static.label { width: 11; color: $foreground 60%; }
-    LaunchSheet .field Input { margin: 0; width: 1fr; }
+    LaunchSheet Input { border: none; background: $boost; padding: 0 1; height: 1; width: 1fr; }
+    LaunchSheet Input:focus { border: none; }
     LaunchSheet #sheet-foot { margin: 1 0 0 0; max-height: 4; link-style: none; }
     LaunchSheet.-short #sheet-facts { margin: 0; max-height: 12; }
     LaunchSheet.-short #sheet-foot { margin: 0; max-height: 2; }
@@ -107,7 +112,7 @@ class LaunchSheet(ModalScreen[Request | None]):
 
     def compose(self) -> ComposeResult:
         whens = [(NOW, _("start now")), (QUEUE, _("put it into the queue"))]
-        with Vertical(classes="dialog"):
+        with Vertical(id="sheet"):
             yield Static(_("Launch [b]{experiment}[/b]").format(experiment=escape(self.experiment)))
             with VerticalScroll(id="sheet-facts", can_focus=False):
                 yield Static(id="sheet-lines")

@@ -80,7 +80,7 @@ class QueuePane(Vertical):
         if each is None:
             return
         entry = each.entry
-        named = f"[b]{escape(entry.name)}[/b]  " if entry.name else ""
+        named = f"[b]{escape(entry.name)}[/b]  " if entry.name not in (None, " ".join(entry.overrides)) else ""
         memory = (
             _("{gib:.1f} GiB ({source})").format(gib=entry.memory, source=entry.memory_from) if entry.memory else ""
         )

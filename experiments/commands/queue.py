@@ -101,7 +101,7 @@ def list_entries(as_json: Json = False) -> None:
     if found.paused:
         note("the queue is paused; `python -m experiments queue resume` lets it go on")
     print_table(
-        ["", "entry", "experiment", "overrides", "device", "state", "", "age"], map(_row, found.entries), right=[""]
+        ["", "entry", "experiment", "overrides", "device", "state", "why", "age"], map(_row, found.entries), right=[""]
     )
 
 

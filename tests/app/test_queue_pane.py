@@ -170,7 +170,7 @@ async def test_queue_move_hold_remove_and_watch(workshop: Settings, size: tuple[
 
         await until(pilot, lambda: order() == ["1 seed=2", "2 seed=3", "3 seed=4"])
         assert "0 Queue" in screen_text(app) or size == NARROW
-        assert f"waits for {run.run_id}" in rows(pilot)[0] and "second in line" in rows(pilot)[1]
+        assert f"waits for cpu, {run.run_id} works there" in rows(pilot)[0] and "second in line" in rows(pilot)[1]
         # the last one is under the cursor
         await pilot.press("K")
         await until(pilot, lambda: order() == ["1 seed=2", "2 seed=4", "3 seed=3"])

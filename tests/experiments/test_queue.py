@@ -36,7 +36,7 @@ def test_entries_start_in_order_one_at_a_time_and_a_failing_one_stops_nobody(que
         queueing.add(f"seed={seed}")
     queueing.await_statuses("running", "waiting", "waiting")
     first = list_runs(queueing.settings)[0]
-    assert queueing.reasons() == [f"waits for {first.run_id} on cpu", "second in line"]
+    assert queueing.reasons() == [f"waits for cpu, {first.run_id} works there", "second in line"]
     queueing.open_gate(1)
     queueing.await_statuses("finished", "failed", "running")
     queueing.open_gate()
@@ -75,7 +75,7 @@ def test_an_edit_of_the_config_does_not_reach_what_was_queued(queueing):
 def test_a_run_that_was_started_by_hand_counts(queueing):
     by_hand = launcher.launch(queueing.settings, "tiny", ["seed=1"])
     queueing.add("seed=2", name="the second")
-    assert queueing.reasons() == [f"waits for {by_hand.run_id} on cpu"]
+    assert queueing.reasons() == [f"waits for cpu, {by_hand.run_id} works there"]
     queueing.open_gate(1)
     queueing.await_statuses("running")
     assert queueing.views()[0].run.name == "the second"
@@ -127,7 +127,7 @@ def test_a_paused_queue_starts_nothing_but_what_shall_start_now(queueing):
     queue.start_now(queueing.settings, second.entry_id)
     queueing.await_statuses("waiting", "running")
     queue.set_paused(queueing.settings, False)
-    wait_until(lambda: queueing.reasons() == [f"waits for {queueing.views()[1].run.run_id} on cpu"])
+    wait_until(lambda: queueing.reasons() == [f"waits for cpu, {queueing.views()[1].run.run_id} works there"])
     queue.start_now(queueing.settings, first.entry_id)  # beside the other
     queueing.await_statuses("running", "running")
 
@@ -301,7 +301,7 @@ def test_gpus_take_one_run_each_as_soon_as_their_memory_is_free(queueing, monkey
     runner.look()
     queueing.await_statuses("running", "running", "waiting")
     two = queueing.views()[1].run.run_id
-    assert reasons() == [f"waits for {two} on cuda:0"]
+    assert reasons() == [f"waits for cuda:0, {two} works there"]
     cards.free = [2.0, 20.0]
     queueing.open_gate(2)
     queueing.await_statuses("running", "finished", "waiting")
