@@ -15,7 +15,8 @@ _TRACEBACK = "Traceback (most recent call last)"
 _CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 _WARNING_LINE = re.compile(r"\w*Warning: ")
 _ERRORS = re.compile(
-    r"(?i:^\W{0,3}(?:error|critical|fatal)\b(?=\s*[]:|]|$))|\b(?:[A-Z]\w*)?(?:Error|Exception)\b(?=:|$)|\b(?:ERROR|CRITICAL|FATAL)\b"
+    # at the beginning, with or without a time before it
+    r"(?i:^\W{0,3}(?:\d[\d:.,/TZ+-]*\s+){0,2}\W{0,3}(?:error|critical|fatal)\b(?=\s*[]:|]|$))|\b(?:[A-Z]\w*)?(?:Error|Exception)\b(?=:|$)|\b(?:ERROR|CRITICAL|FATAL)\b"
 )
 _WARNINGS = re.compile(r"(?i:^.{0,50}\bwarning\b)|\w*Warning\b|\bWARN(?:ING)?\b")
 _MARK_WITHIN = 200

@@ -28,6 +28,7 @@ class Diagnosis(ModalScreen[None]):
     DEFAULT_CSS = """
     Diagnosis #diagnosis { width: 120; height: auto; max-height: 92%; padding: 1 2; }
     Diagnosis VerticalScroll { height: auto; max-height: 100%; scrollbar-size: 1 1; }
+    Diagnosis #diagnosis-inside { height: auto; }
     Diagnosis .verdict { height: auto; margin: 1 0 0 0; }
     Diagnosis .lines { height: auto; padding: 0 0 0 2; color: $foreground 70%; }
     """

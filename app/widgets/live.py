@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from experiments.runs import RunView
 
 _NOTE = {"message": ("$foreground 70%", "·"), "warning": ("$warning", "!"), "error": ("$error", "✗")}
+FEW_ROWS = 32
 
 
 class Live(Vertical):
@@ -28,7 +29,7 @@ class Live(Vertical):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.run: RunView | None = None
-        self.phase = ""
+        self.phase = self.note = ""
         self.reading: Reading | None = None
         self.verdicts: Sequence[Verdict] = ()
 
@@ -97,6 +98,7 @@ class Live(Vertical):
     def show_verdicts(self, verdicts: "Sequence[Verdict]") -> None:
         """Show the gravest of what is wrong."""
         self.verdicts = verdicts
+        self._draw_note()
         self._line("#live-verdict", verdict_line(verdicts, self.size.width))
 
     def _draw_gauges(self) -> None:
@@ -105,7 +107,13 @@ class Live(Vertical):
         self._line("#live-gauges", text)
 
     def _note(self, text: str) -> None:
-        self._line("#live-note", text)
+        self.note = text
+        self._draw_note()
+
+    def _draw_note(self) -> None:
+        """Where rows are few, a grave verdict takes the place of the error that it tells of."""
+        told = self.app.size.height < FEW_ROWS and any(each.severity == "critical" for each in self.verdicts)
+        self._line("#live-note", "" if told else self.note)
 
     def _line(self, selector: str, text: str) -> None:
         """Fill a line that takes no room while it is empty."""

@@ -161,7 +161,8 @@ class RunLog(ScrollView, can_focus=True):
             return Line("")
 
     def render_line(self, y: int) -> Strip:
-        width, index = self.size.width, y + self.scroll_offset.y
+        # without the scroll bar
+        width, index = self.scrollable_content_region.width, y + self.scroll_offset.y
         base = self.rich_style
         if index >= self._count + len(self._live):
             text = self._note() if y == 0 else ""
