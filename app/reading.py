@@ -97,14 +97,6 @@ def config_facts(values: dict[str, Any]) -> list[tuple[str, str]]:
     return [(word, text) for word, text in rows if text]
 
 
-def by_experiment(runs: "Iterable[RunView]") -> "dict[str, list[RunView]]":
-    """Group runs by experiment; the order within each stays."""
-    grouped: dict[str, list[RunView]] = {}
-    for run in runs:
-        grouped.setdefault(run.experiment, []).append(run)
-    return grouped
-
-
 def first_choice(experiments: "list[Experiment]", runs: "list[RunView]") -> str | None:
     """Return which experiment to open with: what runs, else what ran last, the study, the first that works."""
     names = {experiment.name for experiment in experiments}

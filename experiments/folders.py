@@ -11,7 +11,9 @@ from pipeseg.settings import Settings
 
 CONFIG, SCRIPT, README = "config.yaml", "experiment.py", "README.md"
 
-_checked: dict[Path, tuple[tuple[int, int, int], str | None]] = {}
+Stamp = tuple[int, int, int]
+_checked: dict[Path, tuple[Stamp, str | None]] = {}
+_readmes: dict[Path, tuple[Stamp, tuple[str, str]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,7 @@ def _config_problem(path: Path) -> str | None:
     from pipeseg.config import ConfigError, load_config
 
     try:
-        stat = path.stat()
-        stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        stamp = _stamp(path)
         if path not in _checked or _checked[path][0] != stamp:
             try:
                 load_config(path)
@@ -113,12 +114,24 @@ def _config_problem(path: Path) -> str | None:
         return f"{path}: {error.strerror or error}"
 
 
+def _stamp(path: Path) -> Stamp:
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
 def _read_readme(path: Path) -> tuple[str, str]:
-    """Return the first heading and the first paragraph of plain text (no pictures, tables, lists or code)."""
+    """Return title and description; remembered until the file changes, for the dashboard asks often."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        stamp = _stamp(path)
+        if path not in _readmes or _readmes[path][0] != stamp:
+            _readmes[path] = (stamp, _title_and_paragraph(path.read_text(encoding="utf-8", errors="replace")))
     except OSError:
         return "", ""
+    return _readmes[path][1]
+
+
+def _title_and_paragraph(text: str) -> tuple[str, str]:
+    """Return the first heading and the first paragraph of plain text (no pictures, tables, lists or code)."""
     title, paragraph, fenced = "", [], False
     for line in map(str.strip, text.splitlines()):
         if line.startswith(("```", "~~~")):

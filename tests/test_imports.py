@@ -11,7 +11,18 @@ from pipeseg.settings import ROOT
 
 LAYERS = ("pipeseg", "experiments", "app")  # each may import those before it
 # what `experiments` may know of the library: the parts without torch
-TORCH_FREE = {"schema", "config", "data", "errors", "events", "registry", "run", "run_directory", "settings"}
+TORCH_FREE = {
+    "schema",
+    "config",
+    "data",
+    "errors",
+    "events",
+    "registry",
+    "registry_args",
+    "run",
+    "run_directory",
+    "settings",
+}
 # parts of those that are for training only
 FOR_TRAINING = {"pipeseg.data.augment", "pipeseg.data.loading"}
 # these run inside the training process, where torch is at home; no other part of `experiments` may import them

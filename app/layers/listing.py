@@ -77,8 +77,12 @@ class Listing(Watching):
             from experiments.runs import list_runs
             from experiments.summary import summarise
 
-            experiments, runs = list_experiments(self.settings), list_runs(self.settings)
-            self.post_message(messages.Listed(experiments, runs, has_datasets, summarise(runs)))
+            runs = list_runs(self.settings)
+            summaries = summarise(runs)
+            if first:  # hundreds of configs take seconds to check, once
+                self.post_message(messages.Listed(experiments, runs, has_datasets, summaries))
+            experiments = list_experiments(self.settings)
+            self.post_message(messages.Listed(experiments, runs, has_datasets, summaries))
             self._look_at_files(experiments)
         finally:
             now = time.monotonic()

@@ -1,11 +1,11 @@
 """The list of experiments: found live, filtered while it is typed, and as cheap with hundreds as with ten."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import CONFIG, add_experiment
 from driving import NARROW, WIDE, choose, opened, screen_text, until
 from textual.app import App, ComposeResult
 
@@ -25,7 +25,7 @@ def test_a_sparkline_has_one_bar_a_value() -> None:
 async def test_folders_are_found_as_they_appear_and_gone_when_they_go(workshop: Settings) -> None:
     async with opened() as pilot:
         folder = workshop.experiments_dir / "group" / "late"
-        add_experiment(folder, CONFIG)
+        shutil.copytree(workshop.experiments_dir / "toy", folder)
         await until(pilot, lambda: "group/late" in screen_text(pilot.app))
         (folder / "config.yaml").unlink()
         await until(pilot, lambda: "config.yaml: no such file" in screen_text(pilot.app))
