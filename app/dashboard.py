@@ -13,11 +13,12 @@ from textual.screen import Screen
 from app.action import bindings
 from app.actions import ACTIONS
 from app.layers.inspecting import Inspecting
+from app.layers.keeping import Keeping
 
 _BY_NAME = {action.name: action for action in ACTIONS}
 
 
-class Dashboard(Inspecting):
+class Dashboard(Keeping, Inspecting):
     """Every layer together; one that no other stands on is a base of its own.
 
     Args:
@@ -34,7 +35,7 @@ class Dashboard(Inspecting):
         return found is None or found.works_on("experiments" if self.is_on_list else self.pane)
 
     def action_refresh(self) -> None:
-        self.read_list()
+        super().action_refresh()
         if self.pane == "compare":
             self.compare()
         if self.pane == "data":

@@ -39,6 +39,8 @@ class Listed(Message):
     experiments: "list[Experiment]"
     runs: "list[RunView] | None"
     has_datasets: bool
+    # runs that nobody had time to read yet
+    unread: int = 0
 
 
 @dataclass
@@ -189,3 +191,22 @@ class Opened(Message):
     @property
     def control(self) -> Any:
         return self.grid
+
+
+@dataclass
+class RunsChanged(Message):
+    """What is said about runs was changed."""
+
+    text: str
+
+
+@dataclass
+class RunsFiltered(Message):
+    """The filter of Runs was typed; `is_done` with Enter or Esc."""
+
+    text: str
+    is_done: bool = False
+
+
+class RunsEscaped(Message):
+    """Esc in Runs: everything is to be shown again."""

@@ -6,9 +6,10 @@ from app.actions.everywhere import EVERYWHERE
 from app.actions.experiment import EXPERIMENT
 from app.actions.places import PLACES
 from app.actions.run import RUN
+from app.actions.runs import RUNS
 
 PANES = ("experiments", "overview", "config", "live", "runs", "compare", "data")
-ACTIONS = (*PLACES, *EXPERIMENT, *DATA, *RUN, *EVERYWHERE)
+ACTIONS = (*PLACES, *EXPERIMENT, *DATA, *RUN, *RUNS, *EVERYWHERE)
 
 
 def footer_actions(pane: str) -> list[Action]:

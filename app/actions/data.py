@@ -11,6 +11,7 @@ DATA = (
         "Data",
         "",
         ("data",),
+        only=True,
     ),
     Action(
         "audit",
@@ -20,6 +21,7 @@ DATA = (
         "Data",
         f"{CLI} audit NAME",
         ("data",),
+        only=True,
     ),
     Action(
         "verify",
@@ -29,5 +31,6 @@ DATA = (
         "Data",
         f"{CLI} verify NAME",
         ("data",),
+        only=True,
     ),
 )

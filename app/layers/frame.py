@@ -29,7 +29,7 @@ SWITCH_SECONDS = 0.0005
 NARROW = 100
 _FOCUS = {
     "live": "#live-log",
-    "runs": "#runs",
+    "runs": "#runs-grid",
     "compare": "#compare-grid",
     "data": "#data-grid",
     "overview": "#overview",

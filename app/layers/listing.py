@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from experiments.folders import Experiment
 
 LIST_SECONDS = 2.0
+# a folder of thousands of unknown runs comes in pieces, the newest first
+READ_SECONDS = 0.5
 
 
 class Listing(Watching):
@@ -21,6 +23,7 @@ class Listing(Watching):
 
     _listing = False
     _has_datasets = True
+    _thorough = False
 
     def begin(self) -> None:
         super().begin()
@@ -31,17 +34,16 @@ class Listing(Watching):
     def show_what_was_read(self) -> None:
         if self.selected:
             self.select(self.selected)
-        if self.runs is not None:
-            self.part("#runs").show_runs(self.runs)
 
     @on(messages.ListStale)
     def read_list(self) -> None:
         if not self._listing:
             self._listing = True
-            self._read_list(first=self.runs is None)
+            thorough, self._thorough = self._thorough, False
+            self._read_list(self.runs is None, thorough)
 
     @work(thread=True, group="list", exit_on_error=False)
-    def _read_list(self, first: bool) -> None:
+    def _read_list(self, first: bool, thorough: bool) -> None:
         from experiments.folders import list_experiments
 
         try:
@@ -49,11 +51,18 @@ class Listing(Watching):
             if first:  # names at once, what is behind them a moment later
                 experiments = list_experiments(self.settings, check_configs=False)
                 self.post_message(messages.Listed(experiments, None, has_datasets))
-            from experiments.runs import list_runs
+            from experiments.runs import look
 
-            self.post_message(messages.Listed(list_experiments(self.settings), list_runs(self.settings), has_datasets))
+            found = look(self.settings, thorough=thorough, seconds=READ_SECONDS)
+            self.post_message(
+                messages.Listed(list_experiments(self.settings), found.runs, has_datasets, unread=found.unread)
+            )
         finally:
             self._listing = False
+
+    def action_refresh(self) -> None:
+        self._thorough = True
+        self.read_list()
 
     @on(messages.Listed)
     def listed(self, message: messages.Listed) -> None:
@@ -63,8 +72,6 @@ class Listing(Watching):
             self.load_panes()  # behind the names, so that it does not hold them up
         if message.runs is not None:
             is_first, self.runs = self.runs is None, message.runs
-            if self.furnished:
-                self.part("#runs").show_runs(self.runs)
             if is_first or self.experiment is None:
                 self._open_first()
             elif self.watched is None:
