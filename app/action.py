@@ -62,6 +62,7 @@ _READABLE = {
     "greater_than_sign": ">",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
+    "exclamation_mark": "!",
     "space": "Space",
     "left": "←",
     "right": "→",

@@ -18,6 +18,7 @@ from app.layers.exporting import Exporting
 from app.layers.guarding import Guarding
 from app.layers.guiding import Guiding
 from app.layers.inspecting import Inspecting
+from app.layers.keeping import Keeping
 from app.layers.opening import Opening
 from app.layers.queueing import Queueing
 from app.layers.reading_log import ReadingLog
@@ -42,6 +43,7 @@ class Dashboard(
     Creating,
     Differing,
     Opening,
+    Keeping,
     Inspecting,
 ):
     """Every layer together; one that no other stands on is a base of its own.

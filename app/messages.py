@@ -43,6 +43,8 @@ class Listed(Message):
     runs: "list[RunView] | None"
     has_datasets: bool
     summaries: "dict[str, Summary] | None" = None
+    # runs that nobody had time to read yet
+    unread: int = 0
 
 
 @dataclass
@@ -323,3 +325,22 @@ class FilesChanged(Message):
     """README or config of an experiment were changed by another program."""
 
     experiment: "Experiment"
+
+
+@dataclass
+class RunsChanged(Message):
+    """What is said about runs was changed."""
+
+    text: str
+
+
+@dataclass
+class RunsFiltered(Message):
+    """The filter of Runs was typed; `is_done` with Enter or Esc."""
+
+    text: str
+    is_done: bool = False
+
+
+class RunsEscaped(Message):
+    """Esc in Runs: everything is to be shown again."""

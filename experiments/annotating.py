@@ -1,9 +1,11 @@
 """Saying something about any run, here or known from MLflow alone; MLflow hears of it from a process of its own."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 
+from experiments.mlflow_runs import ask_mlflow
 from experiments.notes import Notes, change_notes, read_notes
 from experiments.processes import detached
 from experiments.run_view import RunView
@@ -55,7 +57,7 @@ def annotate(
 
     Raises:
         BadInput: a tag that is no word, or a note that is too long; nothing was changed.
-        StoreUnreachable: MLflow does not answer, and the run is nowhere else.
+        RunFailed: MLflow does not answer, and the run is nowhere else.
     """
     change = {"text": text, "add": list(add), "remove": list(remove), "archived": archived}
     changed = [Notes(run.note, run.tags, run.archived).changed(**change) for run in runs]
@@ -65,11 +67,11 @@ def annotate(
     start_sending(settings, [run.directory for run in runs if not run.elsewhere])
     for run, notes in zip(runs, changed, strict=True):
         if run.elsewhere:
-            set_tags(settings.tracking_uri, run.info["mlflow_run_id"], notes)
+            ask_mlflow(settings, "tag", run.info["mlflow_run_id"], json.dumps(notes.mlflow_tags()))
 
 
 def set_tags(uri: str, mlflow_run_id: str, notes: Notes) -> None:
-    """Set the tags of an MLflow run; imports MLflow.
+    """Set what is said as the tags of an MLflow run; imports MLflow.
 
     Raises:
         StoreUnreachable: no answer.

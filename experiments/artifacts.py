@@ -1,20 +1,18 @@
 """The files of a run: in its directory, or what MLflow keeps of a run of another machine."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlparse
 
+from experiments.mlflow_runs import ask_mlflow
 from experiments.run_view import RunView
-from pipeseg.errors import BadInput, RunFailed, did_you_mean
+from pipeseg.errors import BadInput, did_you_mean
 from pipeseg.settings import Settings
 
 # what was fetched from MLflow; may be deleted at any time
 FETCHED = ".fetched"
-PATIENCE_SECONDS = 600.0
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
@@ -49,7 +47,7 @@ def files_of(settings: Settings, run: RunView) -> list[RunFile]:
         if not folder.is_dir():
             raise BadInput(f"{folder}: no such folder; the files of {run.run_id} are gone")
         return sorted(_below(folder), key=_place)
-    listed = json.loads(_ask(settings, "files", run.info["mlflow_run_id"]))
+    listed = json.loads(ask_mlflow(settings, "files", run.info["mlflow_run_id"]))
     known = [(each["path"], each["size"]) for each in listed]
     files = [RunFile(name, size, _fetched(settings, run, name)) for name, size in known]
     return sorted(files, key=_place)
@@ -77,7 +75,7 @@ def fetch(settings: Settings, run: RunView, file: RunFile) -> Path:
         return file.path
     target = settings.runs_dir / FETCHED / run.info["mlflow_run_id"]
     target.mkdir(parents=True, exist_ok=True)
-    return Path(_ask(settings, "fetch", run.info["mlflow_run_id"], file.name, str(target)).strip())
+    return Path(ask_mlflow(settings, "fetch", run.info["mlflow_run_id"], file.name, str(target)).strip())
 
 
 def local_artifacts(run: RunView) -> Path | None:
@@ -106,25 +104,3 @@ def _below(folder: Path) -> Iterator[RunFile]:
 def _place(file: RunFile) -> tuple[int, str]:
     folder = file.name.partition("/")[0] if "/" in file.name else ""
     return {"results": 0, "checkpoints": 1, "": 2}.get(folder, 3), file.name
-
-
-def _ask(settings: Settings, *arguments: str) -> str:
-    """Ask MLflow through a process that imports it."""
-    from experiments.launcher import child_environment
-
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "experiments.mlflow_query", settings.tracking_uri, *arguments],
-            cwd=settings.root,
-            env=child_environment(settings),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=PATIENCE_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        raise RunFailed(f"MLflow has not answered within {PATIENCE_SECONDS:.0f} s; try again later") from None
-    if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise RunFailed(lines[-1] if lines else f"MLflow at {settings.tracking_uri} cannot be read")
-    return done.stdout

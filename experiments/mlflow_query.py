@@ -1,8 +1,11 @@
 """What MLflow has to be asked for, by a process of its own, for it imports MLflow.
 
+```
 python -m experiments.mlflow_query URI                    every run as a JSON list, for `mlflow_runs.Found`
 python -m experiments.mlflow_query URI files RUN          its artifacts: [{path, size}]
 python -m experiments.mlflow_query URI fetch RUN NAME TO  fetches one into a folder, prints where it is
+python -m experiments.mlflow_query URI tag RUN JSON       sets what is said about it
+```
 """
 
 import json
@@ -11,7 +14,9 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from experiments.annotating import set_tags
 from experiments.mlflow_store import StoreUnreachable, open_client, store_call
+from experiments.notes import Notes
 
 RUNS_PER_PAGE = 1000
 
@@ -72,8 +77,10 @@ def main(arguments: list[str]) -> int:
                 client = open_client(uri)
                 with store_call(uri):
                     print(client.download_artifacts(run, name, folder))
+            case [uri, "tag", run, tags]:
+                set_tags(uri, run, Notes.of_mlflow(json.loads(tags)))
             case _:
-                print("usage: python -m experiments.mlflow_query URI [files RUN | fetch RUN NAME TO]", file=sys.stderr)
+                print(__doc__, file=sys.stderr)
                 return 2
     except StoreUnreachable as error:
         print(error, file=sys.stderr)

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,14 @@ from typing import Any
 from experiments.mlflow_store import sqlite_file
 from experiments.notes import Notes
 from experiments.run_view import RunView
+from pipeseg.errors import RunFailed
 from pipeseg.run_directory import read_json, write_json
 from pipeseg.settings import Settings
 
 FILE = ".mlflow-runs.json"
 SERVER_SECONDS = 60.0
-PATIENCE_SECONDS = 120.0
+# a large file takes its time
+PATIENCE_SECONDS = 600.0
 # what the queries below name; a store without them is asked through MLflow
 NEEDED = {
     "runs": {"run_uuid", "user_id", "status", "start_time", "end_time", "lifecycle_stage", "artifact_uri"},
@@ -164,30 +166,15 @@ class MlflowRuns:
         return self._answer
 
     def _ask(self, uri: str) -> str | None:
-        from experiments.launcher import child_environment
-
-        command = [sys.executable, "-m", "experiments.mlflow_query", uri]
         try:
-            done = subprocess.run(
-                command,
-                cwd=self.settings.root,
-                env=child_environment(self.settings),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                timeout=PATIENCE_SECONDS,
-            )
-        except subprocess.TimeoutExpired:
-            return f"the tracking store {uri} has not answered within {PATIENCE_SECONDS:.0f} s"
-        if done.returncode != 0:
-            lines = [line for line in done.stderr.splitlines() if line.strip()]
-            return lines[-1] if lines else f"the tracking store {uri} cannot be read"
-        answer = {"uri": uri, "time": time.time(), "runs": json.loads(done.stdout)}
-        self._kept = answer["time"], [Found(**each) for each in answer["runs"]]
-        try:
+            runs = json.loads(ask_mlflow(self.settings))
+        except RunFailed as error:
+            return str(error)
+        answer = {"uri": uri, "time": time.time(), "runs": runs}
+        self._kept = answer["time"], [Found(**each) for each in runs]
+        # a folder that cannot be written: asked again next time
+        with suppress(OSError):
             write_json(self.settings.runs_dir / FILE, answer)
-        except OSError:  # a folder that cannot be written: asked again next time
-            return None
         return None
 
     def _last_answer(self, uri: str) -> tuple[float, list[Found]] | None:
@@ -196,6 +183,33 @@ class MlflowRuns:
             return (values["time"], [Found(**each) for each in values["runs"]]) if values["uri"] == uri else None
         except (KeyError, TypeError):
             return None
+
+
+def ask_mlflow(settings: Settings, *arguments: str) -> str:
+    """Return what `experiments.mlflow_query` prints: MLflow is imported in that process.
+
+    Raises:
+        RunFailed: no answer.
+    """
+    from experiments.launcher import child_environment
+
+    uri = settings.tracking_uri
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "experiments.mlflow_query", uri, *arguments],
+            cwd=settings.root,
+            env=child_environment(settings),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=PATIENCE_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise RunFailed(f"the tracking store {uri} has not answered within {PATIENCE_SECONDS:.0f} s") from None
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise RunFailed(lines[-1] if lines else f"the tracking store {uri} cannot be read")
+    return done.stdout
 
 
 def run_of(found: Found, runs_dir: Path) -> RunView:

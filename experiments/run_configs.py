@@ -44,14 +44,14 @@ class ConfigReader:
 
 
 def _entries(text: str) -> Iterator[str]:
-    """Yield the top-level entries: a line that is not indented, and those that belong to it."""
+    """Yield the top-level entries: a line that is not indented, and all up to the next."""
     lines: list[str] = []
     for line in text.splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        if lines and line[0] not in " -":
-            yield "\n".join(lines)
+        begins = line.strip() and line[0] not in " -#"
+        if begins and lines:
+            yield "\n".join(lines) + "\n"
             lines = []
-        lines.append(line)
+        if begins or lines:
+            lines.append(line)
     if lines:
-        yield "\n".join(lines)
+        yield "\n".join(lines) + "\n"

@@ -1,10 +1,11 @@
 """The language in which runs are looked for: `class:deposition iou>0.5 -status:failed`. Pure: no file is read.
 
-words                all must be in name, experiment, class, tags or id
-field:value          begins with it, or `*` and `?` as in file names; field=value exactly, field!=value not
-field>1e-3           numbers, lengths of time (age<2d) and dates (started>2026-01-01): > >= < <= = !=
-is:archived has:note what a run is and has
--term  OR  ( )  "…"  not; either; together; with spaces
+| words | all must be in name, experiment, class, tags or id |
+|---|---|
+| field:value | begins with it, or `*` and `?` as in file names; field=value exactly, field!=value not |
+| field>1e-3 | numbers, lengths of time (age<2d), dates (started>2026-01-01): > >= < <= = != |
+| is:archived has:note | what a run is and has |
+| -term OR ( ) "…" | not; either; together; with spaces |
 """
 
 import fnmatch

@@ -9,10 +9,11 @@ from app.actions.experiment import EXPERIMENT
 from app.actions.places import PLACES
 from app.actions.queue import QUEUE
 from app.actions.run import RUN
+from app.actions.runs import RUNS
 from app.actions.study import STUDY
 
 PANES = ("experiments", "overview", "config", "live", "runs", "compare", "data", "study", "health", "queue")
-ACTIONS = (*PLACES, *EXPERIMENT, *DATA, *COMPARE, *STUDY, *QUEUE, *RUN, *CHARTS, *EVERYWHERE)
+ACTIONS = (*PLACES, *EXPERIMENT, *DATA, *COMPARE, *STUDY, *QUEUE, *RUN, *RUNS, *CHARTS, *EVERYWHERE)
 
 
 def footer_actions(pane: str) -> list[Action]:

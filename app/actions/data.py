@@ -11,6 +11,7 @@ DATA = (
         "Data",
         "",
         ("data",),
+        only=True,
     ),
     Action(
         "audit",

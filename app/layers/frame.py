@@ -39,7 +39,7 @@ NARROW = 100
 LEAST_COLUMNS, LEAST_ROWS = 60, 16
 _FOCUS = {
     "live": "#live-log",
-    "runs": "#runs",
+    "runs": "#runs-grid",
     "compare": "#compare-grid",
     "data": "#data-grid",
     "study": "#study-graph",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LIST_SECONDS = 2.0
 # at most this share of the time goes into reading, however many runs there are
 SHARE = 0.2
+# a folder of thousands of unknown runs comes in pieces, the newest first
+READ_SECONDS = 0.5
 
 
 class Listing(Watching):
@@ -27,6 +29,7 @@ class Listing(Watching):
     _listing = False
     _has_datasets = True
     _not_before = 0.0
+    _thorough = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -55,17 +58,16 @@ class Listing(Watching):
     def show_what_was_read(self) -> None:
         if self.selected:
             self.select(self.selected)
-        if self.runs is not None:
-            self.part("#runs").show_runs(self.runs)
 
     @on(messages.ListStale)
     def read_list(self) -> None:
         if not self._listing:
             self._listing = True
-            self._read_list(first=self.runs is None)
+            thorough, self._thorough = self._thorough, False
+            self._read_list(self.runs is None, thorough)
 
     @work(thread=True, group="list", exit_on_error=False)
-    def _read_list(self, first: bool) -> None:
+    def _read_list(self, first: bool, thorough: bool) -> None:
         from experiments.folders import list_experiments
 
         begun = time.monotonic()
@@ -74,15 +76,15 @@ class Listing(Watching):
             if first:  # names at once, what is behind them a moment later
                 experiments = list_experiments(self.settings, check_configs=False)
                 self.post_message(messages.Listed(experiments, None, has_datasets))
-            from experiments.runs import list_runs
+            from experiments.runs import look
             from experiments.summary import summarise
 
-            runs = list_runs(self.settings)
-            summaries = summarise(runs)
+            found = look(self.settings, thorough=thorough, seconds=READ_SECONDS)
+            summaries = summarise(found.runs)
             if first:  # hundreds of configs take seconds to check, once
-                self.post_message(messages.Listed(experiments, runs, has_datasets, summaries))
+                self.post_message(messages.Listed(experiments, found.runs, has_datasets, summaries, found.unread))
             experiments = list_experiments(self.settings)
-            self.post_message(messages.Listed(experiments, runs, has_datasets, summaries))
+            self.post_message(messages.Listed(experiments, found.runs, has_datasets, summaries, found.unread))
             self._look_at_files(experiments)
         finally:
             now = time.monotonic()
@@ -91,6 +93,7 @@ class Listing(Watching):
 
     def action_refresh(self) -> None:
         super().action_refresh()
+        self._thorough = True
         self.read_list()
 
     def _look_at_files(self, experiments: "list[Experiment]") -> None:
@@ -109,8 +112,6 @@ class Listing(Watching):
             is_first, self.runs = self.runs is None, message.runs
             if message.summaries is not None:
                 self._summaries = message.runs, message.summaries
-            if self.furnished:
-                self.part("#runs").show_runs(self.runs)
             if is_first or self.experiment is None:
                 self._open_first()
             elif self.watched is None:

@@ -67,13 +67,6 @@ class Watching(Frame):
         if ended:
             self.post_message(messages.ListStale())
 
-    @on(messages.Opened)
-    def opened(self, message: messages.Opened) -> None:
-        run = next((run for run in self.runs or [] if run.run_id == message.key), None)
-        if run and message.control.id == "runs":
-            self.watch_run(run.path)
-            self.action_show("live")
-
     @on(messages.CursorMoved)
     def other_run_meant(self) -> None:
         self.draw_frame()

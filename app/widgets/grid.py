@@ -132,7 +132,8 @@ class Grid(ScrollView, can_focus=True):
 
     def _layout(self) -> list[tuple[int, int]]:
         """Return (index, width) of the columns that fit."""
-        space = self.size.width - 1
+        # beside the scrollbar, which counts as part of the size
+        space = self.scrollable_content_region.width - 1
         shown = list(range(len(self.columns)))
 
         def needed() -> int:
@@ -147,7 +148,7 @@ class Grid(ScrollView, can_focus=True):
         ]
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.scrollable_content_region.width
         if y == 0:
             return self._line([_(column.title) for column in self.columns], "grid--header")
         index = y - 1 + self.scroll_offset.y

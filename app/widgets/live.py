@@ -80,6 +80,7 @@ class Live(Vertical):
         facts += [escape(value) for value in (run.defect_class, run.stage) if value]
         if run.info.get("name"):
             facts.insert(1, escape(run.info["name"]))
+        facts += [escape(text) for text in (" ".join(f"#{tag}" for tag in run.tags), run.note) if text]
         self.query_one("#live-head", Static).update(
             f"{status_text(run.status)}  " + " [$foreground 40%]·[/] ".join(facts)
         )
