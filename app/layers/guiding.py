@@ -43,7 +43,8 @@ class Guiding(Frame):
         """Run an action; one that works on other panes only, on the first of those."""
         action = next(action for action in ACTIONS if action.name == name)
         if not action.works_on(self.place):
-            self.action_show(action.panes[0])
+            # beside the list a wide terminal always shows another pane, which is the one that counts
+            self.action_show(next(pane for pane in action.panes if pane != "experiments" or self.is_narrow))
         await self.run_action(name)
 
     def action_jump(self) -> None:

@@ -27,7 +27,7 @@ class Remembering(Listing):
 
     def first_choice(self) -> str | None:
         """The experiment that was selected last, where it is still there."""
-        remembered = self.memory.get("experiment")
+        remembered = self.memory.get("experiment", "")
         return remembered if remembered in {each.name for each in self.experiments} else super().first_choice()
 
     def select(self, name: str) -> None:
@@ -40,7 +40,7 @@ class Remembering(Listing):
 
     @on(messages.Furnished)
     def go_to_the_last_pane(self) -> None:
-        pane = self.memory.get("pane")
+        pane = self.memory.get("pane", "")
         if pane in PANES:
             self.action_show(pane)
 

@@ -85,7 +85,8 @@ async def test_the_key_goes_round_the_colours_and_they_are_remembered(workshop: 
 
 def test_without_colours_the_cursor_is_reversed() -> None:
     filter = Colourless(frozenset({"#12151b"}))
-    plain, cursor = filter._plain(Style.parse("#ffffff on #12151b")), filter._plain(Style.parse("bold #fff on #2c4657"))
+    styles = ("#ffffff on #12151b", "bold #ffffff on #2c4657")
+    plain, cursor = (filter._plain(Style.parse(style)) for style in styles)
     assert not plain.reverse and cursor.reverse and cursor.bold
     assert plain.color.is_default and cursor.bgcolor.is_default  # type: ignore[union-attr]
 
