@@ -97,7 +97,7 @@ class Inspecting(Comparing):
             self.action_pictures()
 
     def action_pictures(self) -> None:
-        if not (view := self._meant()):
+        if not (view := self._dataset_meant()):
             return
         if view.problem:
             self.notify(view.problem, severity="warning", timeout=10, markup=False)
@@ -113,7 +113,7 @@ class Inspecting(Comparing):
         self._start("verify")
 
     def action_next_masks(self) -> None:
-        if not (view := self._meant()):
+        if not (view := self._dataset_meant()):
             return
         if view.source in {each.name for each in self.datasets or []} and view.depth:
             text = _("{name} was made from {source}: select that one").format(name=view.name, source=view.source)
@@ -140,7 +140,7 @@ class Inspecting(Comparing):
             self.push_screen(NextMasks(message.dataset, message.wish), answer)
 
     def _start(self, kind: str) -> None:
-        if view := self._meant():
+        if view := self._dataset_meant():
             told = _("{dataset}: {job} starting …").format(dataset=view.name, job=_(kind))
             self.notify(told, timeout=2, markup=False)
             self._start_job(view.name, kind)
@@ -159,7 +159,7 @@ class Inspecting(Comparing):
         if self.pane != "data" or self.is_on_list:
             super().action_stop()
             return
-        view = self._meant()
+        view = self._dataset_meant()
         jobs = [job for job in view.jobs if job.is_active] if view else []
         if not jobs:
             if view:
@@ -188,7 +188,7 @@ class Inspecting(Comparing):
             self.copy_to_clipboard(view.name)
             self.notify(_("copied {what}").format(what=view.name), timeout=2, markup=False)
 
-    def _meant(self) -> "DatasetView | None":
+    def _dataset_meant(self) -> "DatasetView | None":
         """The selected dataset; without one, say how to get there."""
         if self.pane == "data" and not self.is_on_list and (view := self.dataset):
             return view
