@@ -78,7 +78,8 @@ class Listing(Watching):
 
             runs = list_runs(self.settings)
             summaries = summarise(runs)
-            if first:  # hundreds of configs take seconds to check, once
+            # hundreds of configs take seconds to check, once; without a run they choose what to open with
+            if first and {run.experiment for run in runs} & {experiment.name for experiment in experiments}:
                 self.post_message(messages.Listed(experiments, runs, has_datasets, summaries))
             experiments = list_experiments(self.settings)
             self.post_message(messages.Listed(experiments, runs, has_datasets, summaries))
