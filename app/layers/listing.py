@@ -81,7 +81,8 @@ class Listing(Watching):
 
             found = look(self.settings, thorough=thorough, seconds=READ_SECONDS)
             summaries = summarise(found.runs)
-            if first:  # hundreds of configs take seconds to check, once
+            # hundreds of configs take seconds to check, once; without a run they choose what to open with
+            if first and {run.experiment for run in found.runs} & {experiment.name for experiment in experiments}:
                 self.post_message(messages.Listed(experiments, found.runs, has_datasets, summaries, found.unread))
             experiments = list_experiments(self.settings)
             self.post_message(messages.Listed(experiments, found.runs, has_datasets, summaries, found.unread))
