@@ -6,13 +6,19 @@ READY := $(VENV)/.ready
 # a process per core, each with whole files: their fixtures are made once; PYTEST_ARGS='tests/app -x' is one process
 PYTEST_ARGS ?= -n logical --dist loadfile
 
-.PHONY: app test demo mlflow sample health lint clean-venv help
+.PHONY: app serve test snapshots demo mlflow sample health lint clean-venv help
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 app: $(READY) sample ## open the dashboard
 	@$(BIN)/python -m app
+
+serve: $(READY) ## the dashboard in a browser, at port 8000 of loopback
+	@$(BIN)/python scripts/tools/serve_dashboard.py
+
+snapshots: $(READY) ## take the pictures of the panes anew that the tests hold the dashboard against
+	@UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/app/test_snapshots.py
 
 test: $(READY) lint ## check style and imports, then run every test
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

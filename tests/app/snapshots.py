@@ -1,4 +1,4 @@
-"""Pictures of the screen held against those in `snapshots/`; UPDATE_SNAPSHOTS=1 takes them anew."""
+"""Pictures of the screen held against those in `snapshots/`; `make snapshots` (UPDATE_SNAPSHOTS=1) takes them anew."""
 
 import difflib
 import html
@@ -10,7 +10,7 @@ from pathlib import Path
 from textual.app import App
 
 FOLDER = Path(__file__).parent / "snapshots"
-UPDATE = "UPDATE_SNAPSHOTS=1 python -m pytest tests/app/test_snapshots.py"
+UPDATE = "make snapshots"
 _TEXT = re.compile(r'<text class="[^"]*" x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>')
 
 

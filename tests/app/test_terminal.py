@@ -69,3 +69,29 @@ def test_no_color_is_without_colour_and_still_told_apart(workshop: Settings, add
     assert all(max(colour) - min(colour) <= 2 for colour in colours)
     assert "✓".encode() in terminal.output
     terminal.end(signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+def test_a_terminal_without_colours_shows_the_cursor_in_reverse(workshop: Settings, add_run: object) -> None:
+    add_run("toy")  # type: ignore[operator]
+    terminal = Terminal(TERM="vt100")
+    terminal.wait_for("finished")
+    codes = {code for group in re.findall(rb"\x1b\[([\d;]*)m", terminal.output) for code in group.split(b";")}
+    assert b"7" in codes and b"1" in codes
+    assert not codes & {b"38", b"48", *(str(number).encode() for number in (*range(30, 38), *range(40, 48)))}
+    terminal.end(signal.SIGKILL)
+
+
+def test_a_browser_is_served_without_a_terminal(workshop: Settings) -> None:
+    """As textual-serve starts it: by pipes, and told so by a variable."""
+    environment = {**os.environ, "TEXTUAL_DRIVER": "textual.drivers.web_driver:WebDriver"}
+    environment |= {"COLUMNS": "80", "ROWS": "24"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app"], cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout
+    try:
+        assert process.stdout.read(13) == b"__GANGLION__\n"
+    finally:
+        process.kill()
+        process.communicate()
