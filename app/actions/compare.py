@@ -64,5 +64,6 @@ COMPARE = (
         f"{CLI} compare --format html -o FILE",
         _COMPARE,
         only=True,
+        changes=True,
     ),
 )

@@ -32,6 +32,7 @@ EXPERIMENT = (
         "Experiment",
         f"{CLI} launch EXPERIMENT",
         ("experiments", "overview", "config"),
+        changes=True,
     ),
     Action(
         "edit",
@@ -72,6 +73,7 @@ EXPERIMENT = (
         f"{CLI} new NAME --from EXPERIMENT",
         ("experiments", "overview", "config"),
         only=True,
+        changes=True,
     ),
     Action(
         "diff",
@@ -102,6 +104,7 @@ EXPERIMENT = (
         "$EDITOR scripts/experiment/EXPERIMENT/config.yaml",
         ("config",),
         only=True,
+        changes=True,
     ),
     Action(
         "undo",

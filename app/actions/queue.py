@@ -17,7 +17,15 @@ QUEUE = (
         asks=True,
     ),
     Action(
-        "queue_up", ("K",), "Up", "Let the entry start earlier", "Queue", f"{CLI} queue move ID up", _PANE, only=True
+        "queue_up",
+        ("K",),
+        "Up",
+        "Let the entry start earlier",
+        "Queue",
+        f"{CLI} queue move ID up",
+        _PANE,
+        only=True,
+        changes=True,
     ),
     Action(
         "queue_down",
@@ -28,6 +36,7 @@ QUEUE = (
         f"{CLI} queue move ID down",
         _PANE,
         only=True,
+        changes=True,
     ),
     Action(
         "queue_hold",
@@ -38,6 +47,7 @@ QUEUE = (
         f"{CLI} queue hold|release ID",
         _PANE,
         only=True,
+        changes=True,
     ),
     Action(
         "queue_remove",
@@ -49,5 +59,6 @@ QUEUE = (
         _PANE,
         only=True,
         asks=True,
+        changes=True,
     ),
 )

@@ -3,8 +3,8 @@
 from app.action import CLI, Action
 
 
-def _runs(name: str, key: str, label: str, tooltip: str, headless: str, *, asks: bool = False) -> Action:
-    return Action(name, (key,), label, tooltip, "Runs", f"{CLI} {headless}", ("runs",), only=True, asks=asks)
+def _runs(name: str, key: str, label: str, tooltip: str, headless: str, **how: bool) -> Action:
+    return Action(name, (key,), label, tooltip, "Runs", f"{CLI} {headless}", ("runs",), only=True, **how)
 
 
 RUNS = (
@@ -18,7 +18,12 @@ RUNS = (
     ),
     _runs("overlay_marked", "v", "Curves", "Draw the curves of the marked runs over each other in Live", "runs --json"),
     _runs(
-        "annotate", "t", "Tag, note", "Write tags and a note to the runs; MLflow gets them", "note RUN --tag A --text …"
+        "annotate",
+        "t",
+        "Tag, note",
+        "Write tags and a note to the runs; MLflow gets them",
+        "note RUN --tag A --text …",
+        changes=True,
     ),
     _runs(
         "archive",
@@ -27,6 +32,7 @@ RUNS = (
         "Hide the runs, or show them again; nothing is deleted",
         "archive|unarchive RUN…",
         asks=True,
+        changes=True,
     ),
     _runs("artifacts", "i", "Files", "The files of the run: read text, tables and pictures", "artifacts RUN"),
     _runs("sort_left", "less_than_sign", "Sort left", "Sort by the column to the left", "runs --sort FIELD"),

@@ -23,6 +23,7 @@ STUDY = (
         ("study",),
         only=True,
         asks=True,
+        changes=True,
     ),
     Action(
         "older_study",

@@ -50,7 +50,8 @@ class Queueing(Launching):
         from experiments import queue
 
         try:
-            queue.ensure_runner(self.settings)
+            if not self.settings.read_only:
+                queue.ensure_runner(self.settings)
             if seen:
                 self.post_message(messages.QueueRead(queue.view(self.settings)))
         finally:
@@ -108,6 +109,8 @@ class Queueing(Launching):
         if each.run:
             self.watch_run(each.run.path)
             self.action_show("live")
+        elif each.is_waiting and self.settings.read_only:
+            self.notify(_("the dashboard was opened read-only"), severity="warning")
         elif each.is_waiting:
             question = _("Start {label} at once? It {reason}.").format(label=each.entry.label, reason=_told(each))
             answers = [("y", _("start it now")), ("n", _("let it wait"))]

@@ -8,12 +8,12 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Static
 from textual.worker import Worker, WorkerState
 
 from app import messages
 from app.language import _, ngettext
+from app.screens.dialog import Dialog
 from app.text import escape
 from app.widgets.grid import Column, Grid, Row
 from pipeseg.settings import Settings
@@ -38,7 +38,7 @@ class FileHere(Message):
     path: Path
 
 
-class Artifacts(ModalScreen[None]):
+class Artifacts(Dialog[None]):
     """Listed in a thread; a file that only MLflow has is fetched when it is opened."""
 
     BINDINGS: ClassVar = [

@@ -6,16 +6,16 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from app.language import _
+from app.screens.dialog import Dialog
 from app.text import escape
 from app.widgets.filter_line import has_words
 
 
-class Choose(ModalScreen[str | None]):
+class Choose(Dialog[str | None]):
     """Answers with the chosen text, None on Esc.
 
     Args:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from app.comparison import Question
 from app.language import N_, _, ngettext
+from app.screens.dialog import Dialog
 from app.text import ago, escape, score
 from app.widgets.grid import Column, Grid, Row
 from experiments.candidates import Candidate, cannot_meet, for_side
@@ -44,7 +44,7 @@ class RunGrid(Grid):
             self.screen.toggle(key)  # type: ignore[attr-defined]
 
 
-class ChooseRuns(ModalScreen[tuple[str, ...] | None]):
+class ChooseRuns(Dialog[tuple[str, ...] | None]):
     """Answers with run ids, `()` for the latest of each, None on Esc.
 
     Args:

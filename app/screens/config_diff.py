@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from app.language import _, ngettext
 from app.messages import Differs, DiffWanted
+from app.screens.dialog import Dialog
 from app.text import ago, escape
 from app.widgets.grid import Column, Grid, Row
 from experiments.config_diff import ABSENT, as_text
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from experiments.runs import RunView
 
 
-class ConfigDiff(ModalScreen[None]):
+class ConfigDiff(Dialog[None]):
     """Asks the App for each comparison, shows what comes back.
 
     Args:

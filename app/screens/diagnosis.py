@@ -6,17 +6,17 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from app.language import _
+from app.screens.dialog import Dialog
 from app.text import SEVERITY_STYLES, escape
 
 if TYPE_CHECKING:
     from experiments.diagnosis import Verdict
 
 
-class Diagnosis(ModalScreen[None]):
+class Diagnosis(Dialog[None]):
     """Esc leaves; the arrows scroll."""
 
     BINDINGS: ClassVar = [

@@ -6,13 +6,13 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from app.action import Action
 from app.actions import ACTIONS
 from app.language import _
+from app.screens.dialog import Dialog
 from app.text import escape
 
 
@@ -20,7 +20,7 @@ def _nothing_refused(action: Action) -> str | None:
     return None
 
 
-class Help(ModalScreen[str | None]):
+class Help(Dialog[str | None]):
     """Answers with the name of the action to run, None on Esc.
 
     Args:

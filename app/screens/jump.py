@@ -8,10 +8,11 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.events import Click, Key
 from textual.geometry import Offset
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import Static, Tab
 
 from app.action import latin
+from app.screens.dialog import Dialog
 from app.widgets.bars import TitleBar
 
 # the keys under the fingers first
@@ -55,7 +56,7 @@ def _is_seen(screen: Screen[Any], widget: Any) -> bool:
     return bool(widget.is_on_screen) and bool(_visible(screen, widget).area)
 
 
-class Jump(ModalScreen[None]):
+class Jump(Dialog[None]):
     """One letter goes to its place; any other key leaves."""
 
     DEFAULT_CSS = """

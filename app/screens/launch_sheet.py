@@ -9,12 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
 from app.language import _
+from app.screens.dialog import Dialog
 from app.text import escape
 from app.widgets.choice import Choice
 from pipeseg.errors import BadInput
@@ -70,7 +70,7 @@ class Devices(Message):
     gpus: "list[Gpu]"
 
 
-class LaunchSheet(ModalScreen[Request | None]):
+class LaunchSheet(Dialog[Request | None]):
     """Answers with what shall be started, None on Esc.
 
     Args:

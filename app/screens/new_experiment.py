@@ -6,16 +6,16 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from app.language import _
+from app.screens.dialog import Dialog
 from app.text import escape
 from pipeseg.settings import Settings
 
 
-class NewExperiment(ModalScreen[tuple[str, str] | None]):
+class NewExperiment(Dialog[tuple[str, str] | None]):
     """Answers with (name, source), None on Esc."""
 
     BINDINGS: ClassVar = [

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from app.language import N_, _
+from app.screens.dialog import Dialog
 from app.text import escape
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ FIELDS = {
 }
 
 
-class NextMasks(ModalScreen[list[str] | None]):
+class NextMasks(Dialog[list[str] | None]):
     """Answers with the options of `next_masks.py`, None on Esc."""
 
     BINDINGS: ClassVar = [

@@ -10,13 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.geometry import Size
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widgets import Static
 from textual.worker import Worker, WorkerState
 
 from app.language import _
+from app.screens.dialog import Dialog
 from app.text import escape
 
 
@@ -57,7 +57,7 @@ class Lines(ScrollView, can_focus=True):
         return strip.crop_extend(across, across + width, self.rich_style)
 
 
-class Pager(ModalScreen[None]):
+class Pager(Dialog[None]):
     BINDINGS: ClassVar = [
         Binding("escape,q", "dismiss(None)", show=False),
         Binding("y", "copy", show=False),

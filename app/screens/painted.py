@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from textual import on, work
-from textual.screen import ModalScreen
 from textual.worker import Worker, WorkerState
 
 from app import messages
 from app.canvas import Blocks, Paints, Shown, Wish, canvas
 from app.painting import Look, Window
+from app.screens.dialog import Dialog
 from app.terminal import has_colours
 from app.widgets.picture_view import PictureView
 from pipeseg.settings import Settings
@@ -21,7 +21,7 @@ PAN_STEP = 0.25
 ARROWS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 
 
-class PaintedScreen(ModalScreen[None]):
+class PaintedScreen(Dialog[None]):
     """Keys never wait for a picture. Textual calls the handlers here beside those of the same name in a subclass.
 
     Attributes:

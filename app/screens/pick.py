@@ -8,11 +8,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from app.language import _
 from app.messages import Opened
+from app.screens.dialog import Dialog
 from app.text import escape
 from app.widgets.grid import Column, Grid, Row
 
@@ -26,7 +26,7 @@ class Choice:
     words: str
 
 
-class Pick(ModalScreen[list[str] | None]):
+class Pick(Dialog[list[str] | None]):
     """Answers with the keys that are marked, in the order of marking; None on Esc.
 
     Enter without any mark takes the row under the cursor, unless the marks were just taken away.

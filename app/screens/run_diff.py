@@ -8,11 +8,11 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Static
 from textual.worker import Worker, WorkerState
 
 from app.language import _, ngettext
+from app.screens.dialog import Dialog
 from app.text import escape
 from app.widgets.grid import Column, Grid, Row
 
@@ -30,7 +30,7 @@ class TableRead(Message):
     table: "RunTable"
 
 
-class RunDiff(ModalScreen[None]):
+class RunDiff(Dialog[None]):
     """One run a column; where they do not all fit, the columns are paged and the first run stays."""
 
     BINDINGS: ClassVar = [

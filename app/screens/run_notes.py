@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from app.language import _, ngettext
+from app.screens.dialog import Dialog
 from app.text import escape
 
 if TYPE_CHECKING:
     from experiments.runs import RunView
 
 
-class RunNotes(ModalScreen[dict[str, Any] | None]):
+class RunNotes(Dialog[dict[str, Any] | None]):
     """Answers with what is to change, as `experiments.annotating.annotate` takes it; None on Esc.
 
     Of several runs the tags that all have are shown: taken away there they go from all, and others stay.

@@ -5,14 +5,14 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.events import Resize
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from app.language import _
 from app.layers.frame import LEAST_COLUMNS, LEAST_ROWS, is_too_small
+from app.screens.dialog import Dialog
 
 
-class TooSmall(ModalScreen[None]):
+class TooSmall(Dialog[None]):
     """Goes when there is room again; what lies below stays as it was."""
 
     BINDINGS: ClassVar = [Binding("ctrl+q,q", "app.quit", show=False)]

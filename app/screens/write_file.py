@@ -6,13 +6,13 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from app.action import CLI
 from app.comparison import absolute
 from app.language import N_, _
+from app.screens.dialog import Dialog
 from app.text import escape
 
 # form -> (end of the file's name, what it is)
@@ -39,7 +39,7 @@ def arguments(form: str, path: Path, metric: str) -> tuple[str, ...]:
     return (*metrics, "--format", form, "--output", str(path))
 
 
-class WriteFile(ModalScreen[tuple[str, Path] | None]):
+class WriteFile(Dialog[tuple[str, Path] | None]):
     """Answers with form and absolute path, None on Esc."""
 
     BINDINGS: ClassVar = [

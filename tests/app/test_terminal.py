@@ -1,5 +1,6 @@
 """`python -m app` as a process: imports, options, a real terminal, being killed."""
 
+import os
 import re
 import signal
 import subprocess
