@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
-from textual.app import App, ComposeResult
+from textual.app import App, ComposeResult, ScreenStackError
 from textual.containers import Horizontal
+from textual.css.query import NoMatches
 from textual.events import Resize
 from textual.filter import LineFilter
 from textual.geometry import Size
@@ -238,7 +239,7 @@ class Frame(App[None]):
         try:
             return await super().run_action(*arguments, **options)
         except Exception as error:
-            self.report(error)
+            self._report_unless_closing(error)
             return True
 
     async def _dispatch_message(self, message: Message) -> None:
@@ -246,8 +247,13 @@ class Frame(App[None]):
         try:
             await super()._dispatch_message(message)
         except Exception as error:
-            if self.screen_stack:  # else it is closing: a worker's last message found no screen any more
-                self.report(error)
+            self._report_unless_closing(error)
+
+    def _report_unless_closing(self, error: Exception) -> None:
+        """What comes while the widgets are taken down finds none of them: nothing to tell anybody."""
+        is_closing = not self.screen_stack or (self.furnished and not self.screen_stack[0].query("#panes > *"))
+        if not (is_closing and isinstance(error, NoMatches | ScreenStackError)):
+            self.report(error)
 
     def _handle_exception(self, error: Exception) -> None:
         """Only what breaks while drawing comes here, and ends the dashboard; runs go on."""
