@@ -101,7 +101,7 @@ class Keeping(Sifting):
 
         self.ask(question, [("y", yes), ("n", _("leave it"))], answer)
 
-    @work(thread=True, group="say", exit_on_error=False)
+    @work(thread=True, group="say", exit_on_error=False, description="write notes")
     def _say(self, runs: "list[RunView]", change: dict[str, Any], done: str) -> None:
         from experiments.annotating import annotate
 

@@ -145,7 +145,8 @@ class Sifting(Listing):
             self._wish, self._here, self.elsewhere, self.filter_text, f"{'-' * self.sort_reversed}{self.sort_field}"
         )
 
-    @work(thread=True, exclusive=True, group="sift", exit_on_error=False)
+    # the description, else Textual makes one of the arguments: ten thousand runs as text
+    @work(thread=True, exclusive=True, group="sift", exit_on_error=False, description="filter and sort")
     def _sift(self, wish: int, here: "list[RunView]", elsewhere: "list[RunView]", text: str, order: str) -> None:
         from experiments.run_choice import Order, choose, together, understood
         from experiments.run_query import BadQuery
@@ -195,8 +196,10 @@ class Sifting(Listing):
             reverse=self.sort_reversed,
             problem=answer.problem if answer else None,
         )
+        before = self.runs_pane.cursor_key
         self.runs_pane.show(sifted, self.marked)
-        self.draw_frame()
+        if self.runs_pane.cursor_key != before:
+            self.draw_frame()
 
     # -- filter --------------------------------------------------------------------------------------------------
 

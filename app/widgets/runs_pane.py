@@ -22,7 +22,7 @@ COLUMNS = (
     Column("", 2, keep=11),
     Column(N_("state"), 10, keep=10),
     Column(N_("experiment"), 12, grow=True, keep=9),
-    Column(N_("class"), 14, keep=7),
+    Column(N_("class"), 12, keep=7),
     Column(N_("stage"), 8, keep=2),
     Column(N_("progress"), 8, right=True, keep=4),
     Column(N_("val IoU"), 7, right=True, keep=6),
@@ -30,7 +30,7 @@ COLUMNS = (
     Column(N_("took"), 7, right=True, keep=1),
     Column(N_("started"), 10, right=True, keep=5),
     Column(N_("notes"), 14, keep=3, grow=True),
-    Column(N_("run"), 26, keep=0, grow=True),
+    Column(N_("run"), 30, keep=0),
 )
 # the field of `experiments.run_fields` by which each column sorts
 FIELDS = (None, "status", "experiment", "class", "stage", "progress", "val", "test", "took", "started", "tag", "id")
