@@ -63,7 +63,9 @@ class Inspecting(Comparing):
 
     def _tell_end(self, job: "Job") -> None:
         done = job.status == "finished" and job.code == 0
-        text = f"{job.dataset}: {_(job.kind)}: {_(job.status)}"
+        from app.widgets.dataset_detail import job_words
+
+        text = f"{job.dataset}: {job_words(job)}"
         if not done and job.line:
             text += f": {job.line}"
         self.notify(text, severity="information" if done else "warning", markup=False)
