@@ -75,7 +75,9 @@ class Inspecting(Comparing):
 
     def _tell_end(self, job: "Job") -> None:
         done = job.status == "finished" and job.code == 0
-        text = f"{job.dataset}: {_(_TITLES[job.kind])}: {_(job.status)}"
+        from app.widgets.dataset_detail import job_words
+
+        text = f"{job.dataset}: {job_words(job)}"
         if not done and job.line:
             text += f": {job.line}"
         self.notify(text, severity="information" if done else "warning", markup=False)
@@ -196,7 +198,6 @@ class Inspecting(Comparing):
         return None
 
 
-_TITLES = {"audit": N_("audit"), "verify": N_("verify"), "next": N_("next masks")}
 _QUESTIONS = {
     "audit": N_("Stop the audit of {dataset}?"),
     "verify": N_("Stop the verification of {dataset}?"),

@@ -115,10 +115,15 @@ def _working(job: "Job") -> str:
     if job.status in ("failed", "lost"):
         gone = _("its process is gone; {last}").format(last=job.line or _("it said nothing"))
         why = job.line if job.status == "failed" else gone
-        return f"[$error]✗ {title}: {_(job.status)}[/]  {escape(why)} [$foreground 50%]{escape(job.log)}[/]"
+        return f"[$error]✗ {job_words(job)}[/]  {escape(why)} [$foreground 50%]{escape(job.log)}[/]"
     if job.status == "stopped":
-        return f"[$warning]■ {title}: {_('stopped')}[/]  [$foreground 50%]{ago(job.ended)}[/]"
+        return f"[$warning]■ {job_words(job)}[/]  [$foreground 50%]{ago(job.ended)}[/]"
     return ""
+
+
+def job_words(job: "Job") -> str:
+    """Return what a job is and how it stands, in two words."""
+    return _("{job} {status}").format(job=_(_JOB_TITLES.get(job.kind, job.kind)), status=_(job.status))
 
 
 def _verification(job: "Job | None") -> str:

@@ -32,6 +32,7 @@ MARKED = {
     "N_": {0: ""},
     "ngettext": {0: "one", 1: "many"},
     "Action": {2: "label", 3: "tooltip", 4: "group"},
+    "_runs": {2: "label", 3: "tooltip"},
     "Column": {0: "title"},
 }
 _PLACEHOLDER = re.compile(r"\{\w*[^{}]*\}")
@@ -83,7 +84,7 @@ def _literal(node: ast.expr, function: str, name: str) -> str | None:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     # a name, an attribute, a call: its text was marked where it is written
-    if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
+    if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.IfExp)):
         return None
     raise NotLiteral(f"{name}:{node.lineno}: {function}() needs a plain text here; put values in with .format()")
 
