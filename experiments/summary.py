@@ -47,7 +47,8 @@ def summarise(runs: Iterable[RunView]) -> dict[str, Summary]:
 
 def summary_of(runs: Sequence[RunView]) -> Summary:
     """Return the summary of one experiment's runs, newest first, at least one."""
-    known = [run for run in runs if not is_prepared_only(run)] or list(runs)
+    kept = [run for run in runs if not run.archived] or list(runs)
+    known = [run for run in kept if not is_prepared_only(run)] or kept
     active = [run for run in known if run.is_active]
     meant = (active or known)[0]
     # studies and sweeps run one experiment for many classes, and as other stages: only like is held against like
