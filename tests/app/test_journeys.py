@@ -59,7 +59,7 @@ async def test_a_long_journal_does_not_block_keys(workshop: Settings, add_run: C
             await asyncio.sleep(0.01)
             slowest = max(slowest, time.monotonic() - start)
         # about 0.05 s on an idle machine; the bound leaves room for a busy one
-        assert slowest < 1.0
+        assert slowest < 3.0
 
 
 async def test_launch_by_key_to_the_end_of_the_run(workshop: Settings) -> None:
