@@ -64,6 +64,8 @@ class Frame(App[None]):
     HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (NARROW, "-wide"), (150, "-huge")]
     VERTICAL_BREAKPOINTS: ClassVar = [(0, "-short"), (32, "-tall")]
 
+    _is_closing = False
+
     def __init__(self, settings: Settings | None = None) -> None:
         no_color = os.environ.get("NO_COLOR")
         super().__init__()
@@ -251,9 +253,12 @@ class Frame(App[None]):
 
     def _report_unless_closing(self, error: Exception) -> None:
         """What comes while the widgets are taken down finds none of them: nothing to tell anybody."""
-        is_closing = not self.screen_stack or (self.furnished and not self.screen_stack[0].query("#panes > *"))
-        if not (is_closing and isinstance(error, NoMatches | ScreenStackError)):
+        if not (self._is_closing and isinstance(error, NoMatches | ScreenStackError | IndexError)):
             self.report(error)
+
+    async def _shutdown(self) -> None:
+        self._is_closing = True
+        await super()._shutdown()
 
     def _handle_exception(self, error: Exception) -> None:
         """Only what breaks while drawing comes here, and ends the dashboard; runs go on."""
