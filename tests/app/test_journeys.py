@@ -246,7 +246,7 @@ async def test_a_damaged_run_is_listed(workshop: Settings, add_run: Callable[...
     directory.events_file.write_text('{"kind": "metrics", "step": 1, "val', encoding="utf-8")
     async with opened() as pilot:
         await pilot.press("5")
-        await until(pilot, lambda: "toy" in str(pilot.app.query_one("#runs-grid", Grid).rows))
+        await until(pilot, lambda: "toy" in str(list(pilot.app.query_one("#runs-grid", Grid).rows)))
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
