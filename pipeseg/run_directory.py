@@ -166,11 +166,18 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Replace `path` by `content` (temporary file beside it, fsync, rename): a reader sees old or new, never half."""
+    """Replace `path` by `content` (temporary file beside it, fsync, rename): a reader sees old or new, never half.
+
+    What is no plain file, as /dev/null or a pipe, is written to, not replaced.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}.tmp")
     try:
         with open(temporary, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -97,6 +97,7 @@ class Help(Dialog[str | None]):
     def _sections(self, found: list[Action], text: str) -> Iterator[tuple[str, list[tuple[Action, bool]]]]:
         """What has the key that was typed; the pane's own; the rest by group; what works elsewhere; what is refused."""
         typed = [action for action in found if text in action.key_label.split()] if text else []
+        typed.sort(key=lambda action: not action.works_on(self.place))
         rest = [action for action in found if action not in typed]
         here = [action for action in rest if action.works_on(self.place)]
         able = [action for action in here if not self.refusals.get(action.name)]
