@@ -12,13 +12,12 @@ from textual.pilot import Pilot
 
 from app import language
 from app.actions import PANES
-from app.comparison import Table
 from pipeseg.run_directory import RunDirectory
 from pipeseg.settings import Settings
 
 NOW = 1_800_000_000.0  # 2027-01-15 08:00 UTC
-ROW = {"class": "deposition", "baseline": 0.612, "final": 0.655, "increase": 0.043, "increase_pp": 4.3}
-ROW |= {"ci_low": 1.1, "ci_high": 7.4, "p_value": 0.004, "n_images": 80, "seeds": "3/3", "verdict": "better"}
+# a comparison needs trainings, and a health check tells of this machine
+STEADY = [pane for pane in PANES if pane not in ("compare", "health")]
 
 
 @pytest.fixture
@@ -36,6 +35,8 @@ def standing(
         path = made.path.rename(made.path.with_name(f"{when}-{slug}-000{number}"))
         info = path / "run.json"
         info.write_text(json.dumps({**json.loads(info.read_text()), "run_id": path.name}), encoding="utf-8")
+        ending = path / "exit.json"
+        ending.write_text(json.dumps({**json.loads(ending.read_text()), "time": NOW - age + 60}), encoding="utf-8")
     yield workshop
     language.choose("en")
     monkeypatch.undo()
@@ -48,11 +49,6 @@ async def to(pilot: Pilot, pane: str) -> None:
     app.action_show(pane)
     if pane == "live":
         await until(pilot, lambda: point_count(app, "val/iou") == 50 and "first line" in screen_text(app))
-    if pane == "compare":
-        # what the command prints; to run it takes seconds and needs an MLflow store with trainings
-        await until(pilot, lambda: app.compared is not None)
-        app.workers.cancel_group(app, "compare")
-        app.part("#compare").show(Table([ROW, {**ROW, "class": "rupture"}], ["2 classes"]), "08:00:00")
     if pane == "data":
         await until(pilot, lambda: app.datasets is not None)
     if pane == "config":
@@ -75,7 +71,7 @@ async def visit(size: tuple[int, int], panes: Sequence[str], ending: str, failed
 
 @pytest.mark.parametrize("size", [NARROW, WIDE])
 async def test_every_pane(standing: Settings, tmp_path: Path, size: tuple[int, int]) -> None:
-    await visit(size, PANES, "en", tmp_path)
+    await visit(size, STEADY, "en", tmp_path)
 
 
 async def test_panes_in_russian(standing: Settings, tmp_path: Path) -> None:
