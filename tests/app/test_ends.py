@@ -109,7 +109,7 @@ def test_a_terminal_gets_the_note_and_the_bell(workshop: Settings) -> None:
     terminal = Terminal(TERM="foot")
     terminal.wait_for("nested/inner")
     terminal.wait_for("no run yet")
-    terminal.type("l")
+    terminal.type("\x1b[15~")  # F5
     terminal.wait_for("\x1b]777;notify;")
     terminal.wait_for("finished · test IoU 0.500\x07")
     terminal.end(signal.SIGKILL)

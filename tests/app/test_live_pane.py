@@ -210,7 +210,7 @@ async def test_gauges_are_there_while_the_run_works(workshop: Settings, size: tu
         await choose(pilot, "toy")
         await pilot.press("o")
         await until(pilot, lambda: len(app.screen_stack) == 2)
-        app.screen.query_one(Input).value = "epochs=100000"
+        app.screen.query_one("#overrides", Input).value = "epochs=100000"
         await pilot.press("enter")
         await until(pilot, lambda: "running" in text_of(app, "#live-head"))
         await until(pilot, lambda: "memory" in text_of(app, "#live-gauges") and "run " in text_of(app, "#live-gauges"))
