@@ -15,7 +15,8 @@ from experiments.run_view import RunView
 DIRECT = ("name", "host", "upload", "sweep", "mlflow_run_id")
 # kept as one text, taken apart when somebody asks
 SELDOM = (
-    *("user", "pid", "supervisor_pid", "git_commit", "git_dirty", "overrides", "sweep_place", "study_key", "outputs"),
+    *("user", "pid", "supervisor_pid", "git_commit", "git_dirty", "overrides", "sweep_place", "study", "study_key"),
+    *("study_step", "outputs"),
 )
 # columns of their own, that `run.json` holds too
 SHARED = ("stage", "defect_class")
