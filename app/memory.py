@@ -1,10 +1,10 @@
 """What the dashboard remembers from one start to the next: per user and workshop, in one JSON file."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+from experiments.state_folder import key_of, state_folder
 from pipeseg.run_directory import write_atomically
 
 
@@ -49,14 +49,6 @@ class Memory:
             write_atomically(self.file, json.dumps(self._values, ensure_ascii=False, indent=1, sort_keys=True))
 
 
-def state_folder() -> Path:
-    """Return where the user's programs keep their state: XDG_STATE_HOME, or what the system has in its place."""
-    from platformdirs import user_state_path
-
-    return user_state_path("pipeseg", appauthor=False)
-
-
 def memory_of(runs_dir: Path) -> Memory:
-    """Return the user's memory of the workshop whose runs lie in `runs_dir`: several people may share one."""
-    name = hashlib.sha256(str(runs_dir).encode()).hexdigest()[:12]
-    return Memory(state_folder() / f"dashboard-{name}.json")
+    """Return the user's memory of the workshop whose runs lie in `runs_dir`."""
+    return Memory(state_folder() / f"dashboard-{key_of(runs_dir)}.json")

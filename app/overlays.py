@@ -13,9 +13,7 @@ _WHITE: RGB = (255, 255, 255)
 _DASH = 2
 
 
-def tint(
-    image: "Image", mask: "Image", colour: RGB, colours: str, *, solid: bool, line: int = 1
-) -> "Image":
+def tint(image: "Image", mask: "Image", colour: RGB, colours: str, *, solid: bool, line: int = 1) -> "Image":
     """Lay a colour over the picture where the mask is, stronger at its edge; without colour only the edge is drawn.
 
     Args:

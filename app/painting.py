@@ -138,9 +138,7 @@ class Painter:
         self.pictures = pictures
         self.store = PictureStore()
 
-    def paint(
-        self, name: str, columns: int, rows: int, window: Window, look: Look, cell: Cell = HALF_BLOCK
-    ) -> Frame:
+    def paint(self, name: str, columns: int, rows: int, window: Window, look: Look, cell: Cell = HALF_BLOCK) -> Frame:
         """Paint one picture into `columns` x `rows` cells."""
         facts = self.pictures.facts(name)
         try:
@@ -149,9 +147,7 @@ class Painter:
             return Frame(b"", 0, 0, problem=str(error))
         return Frame(to_bytes(image), *image.size, tuple(labels), tuple(glyphs), words)
 
-    def paint_group(
-        self, names: Sequence[str], columns: int, rows: int, look: Look, cell: Cell = HALF_BLOCK
-    ) -> Frame:
+    def paint_group(self, names: Sequence[str], columns: int, rows: int, look: Look, cell: Cell = HALF_BLOCK) -> Frame:
         """Paint several pictures side by side, each under its name."""
         from PIL import Image
 

@@ -30,9 +30,7 @@ class PairPainter:
         self.pictures = pictures
         self._read: OrderedDict[str, Pictured] = OrderedDict()
 
-    def paint(
-        self, name: str, columns: int, rows: int, window: Window, look: Look, cell: Cell = HALF_BLOCK
-    ) -> Frame:
+    def paint(self, name: str, columns: int, rows: int, window: Window, look: Look, cell: Cell = HALF_BLOCK) -> Frame:
         """Paint the panels into `columns` x `rows` cells; every panel shows the same part of the picture.
 
         `look.mask` lays truth and predictions over it; without, the panels show the bare picture.
@@ -87,9 +85,7 @@ def _panels(found: "Pictured") -> list[tuple[str, RGB, tuple]]:
     return panels
 
 
-def _panel(
-    found: "Pictured", masks: tuple, room: tuple[int, int], window: Window, look: Look, cell: Cell
-) -> "Image":
+def _panel(found: "Pictured", masks: tuple, room: tuple[int, int], window: Window, look: Look, cell: Cell) -> "Image":
     from PIL import Image
 
     height, width = found.truth.shape

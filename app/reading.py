@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.memory import state_folder
+from experiments.state_folder import state_folder
 from pipeseg.errors import BadInput
 from pipeseg.settings import Settings
 

@@ -54,9 +54,7 @@ def collect(
     read = _counted(reader, sum(len(side) for pairing in pairings for side in pairing.arms.values()), tick)
     rows, said = [], {}
     for metric in metrics:
-        more, said[metric] = compare(
-            pairings, lambda run, metric=metric: read(run, metric), metric, reader.summary
-        )
+        more, said[metric] = compare(pairings, lambda run, metric=metric: read(run, metric), metric, reader.summary)
         rows += more
     remarks = [*map(Remark, dict.fromkeys(notes)), *common(said)]
     if metrics and not runs:

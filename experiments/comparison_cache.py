@@ -1,4 +1,4 @@
-"""What the dashboard keeps of comparisons below RUNS_DIR: shown at once the next time, each with its age."""
+"""What the dashboard keeps of comparisons: shown at once the next time, each with its age."""
 
 import hashlib
 import json
@@ -10,6 +10,7 @@ from experiments.comparison import Comparison
 from experiments.comparison_report import Report, from_json, to_json
 from experiments.image_changes import ClassImages, file_name
 from experiments.picture_archives import Archives
+from experiments.state_folder import cache_folder
 from pipeseg.run_directory import write_atomically
 from pipeseg.settings import Settings
 
@@ -19,7 +20,7 @@ MOST_BYTES = 512 * 1024 * 1024
 
 
 def folder(settings: Settings) -> Path:
-    return settings.runs_dir / FOLDER
+    return cache_folder(settings) / FOLDER
 
 
 def pictures_folder(settings: Settings) -> Path:

@@ -133,9 +133,7 @@ def _spawn(settings: Settings, job_file: Path) -> None:
     write_json(job_file, {**read_json(job_file), "pid": process.pid, "pid_started": started_at(process.pid)})
 
 
-def run_job(
-    settings: Settings, name: str, kind: str, tell: Callable[[str], None], options: Sequence[str] = ()
-) -> int:
+def run_job(settings: Settings, name: str, kind: str, tell: Callable[[str], None], options: Sequence[str] = ()) -> int:
     """Run a job in this process's terminal and return its exit code; it is seen elsewhere like any other.
 
     Args:

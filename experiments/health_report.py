@@ -9,6 +9,7 @@ from typing import Any
 from experiments.environment import Fact
 from experiments.health import Check, healthy
 from experiments.processes import this_host
+from experiments.state_folder import cache_folder
 from pipeseg.run_directory import read_json, write_json
 from pipeseg.settings import Settings
 
@@ -33,7 +34,7 @@ class HealthReport:
 
 def report_file(settings: Settings) -> Path:
     # several machines may share the folder
-    return settings.runs_dir / f".health-{this_host()}.json"
+    return cache_folder(settings) / f".health-{this_host()}.json"
 
 
 def record(checks: Sequence[Check], environment: Mapping[str, Sequence[Fact]]) -> dict[str, Any]:
@@ -42,15 +43,14 @@ def record(checks: Sequence[Check], environment: Mapping[str, Sequence[Fact]]) -
     return {"healthy": healthy(list(checks)), "checks": [asdict(check) for check in checks], "environment": facts}
 
 
-def save_report(
-    settings: Settings, checks: Sequence[Check], environment: Mapping[str, Sequence[Fact]]
-) -> None:
+def save_report(settings: Settings, checks: Sequence[Check], environment: Mapping[str, Sequence[Fact]]) -> None:
     """Keep a report, where the folder is there: looking makes none.
 
     Raises:
         OSError: it cannot be written there.
     """
     if settings.runs_dir.is_dir():
+        report_file(settings).parent.mkdir(parents=True, exist_ok=True)
         write_json(report_file(settings), {"time": time.time(), **record(checks, environment)})
 
 

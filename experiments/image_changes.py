@@ -113,9 +113,7 @@ def image_changes(pairing: "Pairing", scores: "Scores", metric: str) -> ClassIma
         return ClassImages(pairing.defect_class, metric, *runs, (), tuple(notes))
     # one seed a side says nothing that the score does not
     sides = (pairing.baselines, pairing.finals) if any(len(side) > 1 for side in runs) else ((), ())
-    tables = [
-        {str(run.seed): {each.file: each.value for each in scores(run) or ()} for run in side} for side in sides
-    ]
+    tables = [{str(run.seed): {each.file: each.value for each in scores(run) or ()} for run in side} for side in sides]
     images = []
     for file, group, values in zip(scored.files, scored.groups, scored.values, strict=True):
         by_seed = [{seed: table[file] for seed, table in side.items() if file in table} for side in tables]

@@ -292,4 +292,5 @@ def child_environment(settings: Settings) -> dict[str, str]:
         "RUNS_DIR": str(settings.runs_dir),
         "EXPERIMENTS_DIR": str(settings.experiments_dir),
         "MLFLOW_TRACKING_URI": settings.tracking_uri,
+        "PIPESEG_READ_ONLY": "1" if settings.read_only else "",
     }

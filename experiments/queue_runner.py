@@ -67,12 +67,13 @@ class QueueRunner:
 
     def look(self) -> None:
         """Bring what was begun to its end, then start what can start."""
-        entries = self.directory.entries()
-        machine, every = queue.read_machine(self.settings, self.gpus)
-        for entry in entries:
-            if entry.state == TAKEN:
+        if taken := [entry for entry in self.directory.entries() if entry.state == TAKEN]:
+            every = runs.list_runs(self.settings)
+            for entry in taken:
                 self._settle(entry, every)
-        waiting = [entry for entry in entries if entry.state == WAITING]
+        machine = queue.read_machine(self.settings, self.gpus)[0]
+        # read after that: one whose start was cut short waits at its old place again, not behind those after it
+        waiting = [entry for entry in self.directory.entries() if entry.state == WAITING]
         for entry, decision in zip(waiting, plan(waiting, machine, self.directory.paused), strict=True):
             if decision.place and not self.stop_asked:
                 name = next((gpu.name for gpu in machine.gpus if gpu.device == decision.place), None)

@@ -1,4 +1,4 @@
-"""`.runs.sqlite` in the runs folder: ended runs as they were read, so that ten thousand journals are read once.
+"""`.runs.sqlite`, mostly in the runs folder: ended runs as they were read, so that ten thousand journals are read once.
 
 Only a cache: it may be deleted at any time, and a row counts only while the directory of its run is unchanged.
 """
@@ -30,8 +30,8 @@ class RunCache:
     Used by one thread at a time. What cannot be read or kept is read from the runs again: never an error.
     """
 
-    def __init__(self, runs_dir: Path) -> None:
-        self.runs_dir, self.file = runs_dir, runs_dir / FILE
+    def __init__(self, runs_dir: Path, folder: Path) -> None:
+        self.runs_dir, self.file = runs_dir, folder / FILE
         self._pending: dict[str, tuple[Any, ...]] = {}
         self._connection: sqlite3.Connection | None = None
 
@@ -96,13 +96,15 @@ class RunCache:
         if self._connection is None:
             try:
                 self._connection = self._connect()
-            except sqlite3.Error:
+            except (sqlite3.Error, OSError):
                 self._throw_away()
-                with suppress(sqlite3.Error):
+                with suppress(sqlite3.Error, OSError):
                     self._connection = self._connect()
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
+        if self.file.parent != self.runs_dir:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.file, timeout=WAIT_SECONDS, check_same_thread=False)
         # what a power cut spoils is made again
         connection.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF")

@@ -39,13 +39,17 @@ class Listing:
 
 
 class RunIndex:
-    """The runs of one folder; used by one thread at a time, see `lock`."""
+    """The runs of one folder; used by one thread at a time, see `lock`.
 
-    def __init__(self, runs_dir: Path) -> None:
+    Args:
+        cache: the folder of the cache, if it is not the runs' own.
+    """
+
+    def __init__(self, runs_dir: Path, cache: Path | None = None) -> None:
         self.runs_dir = runs_dir
         self.lock = threading.RLock()
         self._root = str(runs_dir)
-        self._cache = RunCache(runs_dir)
+        self._cache = RunCache(runs_dir, cache or runs_dir)
         self._ended: dict[str, tuple[Stamp, RunView]] = {}
         self._records: dict[str, RunRecord] = {}
         self._names: set[str] | None = None

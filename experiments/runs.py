@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from experiments.notes import read_notes
 from experiments.run_index import Listing, RunIndex
 from experiments.run_view import ACTIVE, STATUSES, RunRecord, RunView
+from experiments.state_folder import cache_folder
 from pipeseg.errors import BadInput, did_you_mean
 from pipeseg.events import COMMANDS, send_command
 from pipeseg.run_directory import RunDirectory
@@ -205,8 +206,9 @@ def _config_holds(directory: RunDirectory, wanted: dict[str, Any]) -> bool:
 @contextmanager
 def _index(settings: Settings) -> Iterator[RunIndex]:
     with _lock:
-        if (index := _indexes.get(settings.runs_dir)) is None:
-            index = _indexes[settings.runs_dir] = RunIndex(settings.runs_dir)
+        cache = cache_folder(settings)
+        if (index := _indexes.get(cache)) is None:
+            index = _indexes[cache] = RunIndex(settings.runs_dir, cache)
     with index.lock:
         yield index
 

@@ -71,9 +71,7 @@ def prepare(
         "command": [sys.executable, "-m", "experiments", "launch", experiment.name, *asked, "--jobs", str(jobs)],
         "overrides": overrides,
         "jobs": jobs,
-        "combinations": [
-            {"overrides": texts, "differs": differs} for texts, differs in zip(grid, labels, strict=True)
-        ],
+        "combinations": [{"overrides": texts, "differs": differs} for texts, differs in zip(grid, labels, strict=True)],
     }
     return SweepDirectory.create(settings.runs_dir, experiment.name, config_text, plan)
 

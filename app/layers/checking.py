@@ -111,7 +111,7 @@ class Checking(Listing):
             str(script),
             "--json-lines",
             cwd=ROOT,
-            env={**os.environ},
+            env={**os.environ, **({"PIPESEG_READ_ONLY": "1"} if self.settings.read_only else {})},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

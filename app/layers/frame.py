@@ -226,7 +226,7 @@ class Frame(App[None]):
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         if event.state is WorkerState.ERROR and event.worker.error:
-            self.report(event.worker.error)
+            self._report_unless_closing(event.worker.error)
 
     def report(self, error: BaseException) -> None:
         """Tell an error in one sentence; what is not the user's doing also goes into the log, with its traceback."""
@@ -251,7 +251,7 @@ class Frame(App[None]):
         except Exception as error:
             self._report_unless_closing(error)
 
-    def _report_unless_closing(self, error: Exception) -> None:
+    def _report_unless_closing(self, error: BaseException) -> None:
         """What comes while the widgets are taken down finds none of them: nothing to tell anybody."""
         if not (self._is_closing and isinstance(error, NoMatches | ScreenStackError | IndexError)):
             self.report(error)

@@ -8,13 +8,14 @@ from textual.app import SystemCommand
 from textual.command import CommandPalette, DiscoveryHit, Hits
 from textual.screen import Screen
 from textual.system_commands import SystemCommandsProvider
+from textual.worker import Worker
 
 from app.action import Action
 from app.actions import ACTIONS
 from app.language import _
 from app.layers.frame import Frame
-from app.memory import state_folder
 from app.theme import NAMES, THEMES
+from experiments.state_folder import state_folder
 
 
 class Offers(SystemCommandsProvider):
@@ -23,6 +24,17 @@ class Offers(SystemCommandsProvider):
     async def discover(self) -> Hits:
         for command in self.app.get_system_commands(self.screen):
             yield DiscoveryHit(command.title, command.callback, help=command.help)
+
+
+class Palette(CommandPalette):
+    """Textual's, which ends the app when it is left while it still gathers its commands (seen in 8.2)."""
+
+    def run_worker(self, *arguments: Any, **options: Any) -> Worker[Any]:
+        return super().run_worker(*arguments, **options | {"exit_on_error": False})
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.worker.error and self.is_current:
+            self.app.report(event.worker.error)
 
 
 class Guiding(Frame):
@@ -61,7 +73,7 @@ class Guiding(Frame):
 
     def action_command_palette(self) -> None:
         if not CommandPalette.is_open(self):
-            self.push_screen(CommandPalette(placeholder=_("search actions"), id="--command-palette"))
+            self.push_screen(Palette(placeholder=_("search actions"), id="--command-palette"))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The command palette offers what the keys do here and now, the pane's own first."""

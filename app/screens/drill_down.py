@@ -91,6 +91,7 @@ class DrillDown(PaintedScreen):
         *(Binding(key, f"arrow({key!r})", show=False) for key in ARROWS),
         Binding("ctrl+q", "app.quit", show=False),
     ]
+
     def __init__(self, settings: Settings, question: Question, report: "Report", row: Comparison) -> None:
         super().__init__(settings)
         self.question, self.report, self.row = question, report, row

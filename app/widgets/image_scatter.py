@@ -14,11 +14,13 @@ from textual.widget import Widget
 
 from app.language import _
 from app.widgets.braille import Canvas
+from experiments.curves.decimation import Span
 
 Point = tuple[float, float]
 _LABEL = 6
-_DIAGONAL, _UP, _DOWN, _SAME = range(4)
-_STYLES = ("image-scatter--diagonal", "image-scatter--up", "image-scatter--down", "image-scatter--same")
+# owners of cells, from the back to the front: what has lost is seen first
+_EMPTY, _DIAGONAL, _SAME, _UP, _DOWN = range(5)
+_STYLES = ("image-scatter--diagonal", "image-scatter--same", "image-scatter--up", "image-scatter--down")
 _DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, 1), "down": (0, -1)}
 # changes smaller than this are none
 _NONE = 5e-4
@@ -73,7 +75,7 @@ class ImageScatter(Widget, can_focus=True):
         self.points: tuple[Point, ...] = ()
         self.index = 0
         self.lower_is_better = False
-        self._drawn: tuple[object, Canvas] | None = None
+        self._drawn: tuple[object, list[tuple[str, bytes]]] | None = None
 
     def show(self, points: Sequence[Point], index: int, *, lower_is_better: bool = False) -> None:
         self.points, self.index, self.lower_is_better = tuple(points), index, lower_is_better
@@ -87,25 +89,31 @@ class ImageScatter(Widget, can_focus=True):
         return max(1, self.size.width - _LABEL), max(1, self.size.height - 1)
 
     def _dot(self, point: Point) -> tuple[int, int]:
-        """Return the dot of a point, column and row from the top."""
+        """Return the dot of a point, column and row from the bottom."""
         columns, rows = self._area
         low, high = limits(self.points)
         across, up = ((value - low) / (high - low) for value in point)
-        return round(across * (2 * columns - 1)), round((1 - up) * (4 * rows - 1))
+        return round(across * (2 * columns - 1)), round(up * (4 * rows - 1))
 
-    def _canvas(self) -> Canvas:
+    def _rows(self) -> list[tuple[str, bytes]]:
+        """Return text and owners of every row of the plot."""
         key = (self.points, self._area, self.lower_is_better)
         if self._drawn is None or self._drawn[0] != key:
             columns, rows = self._area
             canvas = Canvas(columns, rows)
-            canvas.line(0, 4 * rows - 1, 2 * columns - 1, 0, _DIAGONAL)
+            right = 2 * columns - 1
+            ends = [Span(0, 0.0, 0.0, 0.0, 0.0, False), Span(right, 1.0, 1.0, 1.0, 1.0, True)]
+            canvas.curve(ends, 0.0, 1.0, _DIAGONAL)
+            layers = {owner: [0] * (2 * columns) for owner in (_SAME, _UP, _DOWN)}
             for point in self.points:
                 x, y = self._dot(point)
-                owner = self._owner(point[1] - point[0])
+                layer = layers[self._owner(point[1] - point[0])]
                 # a point of two dots across and down is seen beside the line
-                for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
-                    canvas.dot(min(x + dx, 2 * columns - 1), min(y + dy, 4 * rows - 1), owner)
-            self._drawn = key, canvas
+                for column in (x, min(x + 1, right)):
+                    layer[column] |= 1 << y | 1 << max(0, y - 1)
+            for owner, layer in layers.items():
+                canvas.layer(layer, owner)
+            self._drawn = key, canvas.rows()
         return self._drawn[1]
 
     def _owner(self, change: float) -> int:
@@ -123,11 +131,10 @@ class ImageScatter(Widget, can_focus=True):
             return Strip([Segment(text, label)]).adjust_cell_length(width, self.rich_style)
         word = f"{high:.1f}" if y == 0 else f"{low:.1f}" if y == rows - 1 else _("final") if y == rows // 2 else ""
         segments = [Segment(f"{word[: _LABEL - 1]:>{_LABEL - 1}} ", label)]
-        canvas, styles = self._canvas(), [self.get_component_rich_style(name) for name in _STYLES]
+        styles = [self.rich_style, *(self.get_component_rich_style(name) for name in _STYLES)]
         cursor = self._cursor_cell()
-        for column in range(columns):
-            owner = canvas.owners[y][column]
-            text, style = canvas.character(column, y), self.rich_style if owner is None else styles[owner]
+        for column, (text, owner) in enumerate(zip(*self._rows()[y], strict=True)):
+            style = styles[owner]
             if (column, y) == cursor:
                 text, style = "◆", self.get_component_rich_style("image-scatter--cursor")
             segments.append(Segment(text, style))
@@ -137,7 +144,7 @@ class ImageScatter(Widget, can_focus=True):
         if not 0 <= self.index < len(self.points):
             return None
         x, y = self._dot(self.points[self.index])
-        return x >> 1, y >> 2
+        return x >> 1, self._area[1] - 1 - (y >> 2)
 
     # -- keys and mouse ------------------------------------------------------------------------------------------
 
@@ -148,7 +155,7 @@ class ImageScatter(Widget, can_focus=True):
     def on_click(self, event: Click) -> None:
         if not self.points:
             return
-        x, y = 2 * (event.x - _LABEL) + 1, 4 * event.y + 2
+        x, y = 2 * (event.x - _LABEL) + 1, 4 * (self._area[1] - event.y) - 2
 
         def distance(index: int) -> float:
             dot = self._dot(self.points[index])

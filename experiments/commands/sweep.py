@@ -42,9 +42,7 @@ def sweeps(
     if not views:
         note(f"{settings.runs_dir / FOLDER}: no sweeps; `launch EXPERIMENT --set seed=1,2,3` starts one")
         return
-    rows = [
-        [view.sweep_id, status_cell(view.status), _counted(view), _varied(view), view.name] for view in views
-    ]
+    rows = [[view.sweep_id, status_cell(view.status), _counted(view), _varied(view), view.name] for view in views]
     print_table(["sweep", "status", "runs", "values", "name"], rows)
 
 

@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,8 +134,10 @@ def po_bytes(catalog: Catalog) -> bytes:
 
 
 def mo_bytes(po: bytes, locale: str) -> bytes:
-    stream = io.BytesIO()
-    write_mo(stream, read_po(io.BytesIO(po), locale=locale, domain=DOMAIN))
+    catalog, stream = read_po(io.BytesIO(po), locale=locale, domain=DOMAIN), io.BytesIO()
+    # the same texts are the same file at any time
+    catalog.creation_date = catalog.revision_date = datetime.fromtimestamp(0, UTC)
+    write_mo(stream, catalog)
     return stream.getvalue()
 
 
@@ -178,7 +181,8 @@ def check(source: Path, locales: Path) -> list[str]:
 
 def _texts_of(compiled: Path | bytes) -> dict[str, object]:
     content = compiled if isinstance(compiled, bytes) else compiled.read_bytes()
-    return {str(message.id): message.string for message in read_mo(io.BytesIO(content))}
+    # the header, whose text is empty, names babel's version
+    return {str(message.id): message.string for message in read_mo(io.BytesIO(content)) if message.id}
 
 
 def update(source: Path, locales: Path, known: Path | None = None) -> list[str]:

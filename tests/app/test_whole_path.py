@@ -100,6 +100,6 @@ async def test_from_boxes_to_the_table_by_keys(settings: Settings, make) -> None
         await pilot.press("6")
         await until(pilot, lambda: any(verdict in screen_text(pilot.app) for verdict in Verdict), seconds=60)
         assert defect_class in screen_text(pilot.app)
-    baseline, final = (run for run in reversed(list_runs(settings)) if run.stage != "refine")
-    assert baseline.info["datasets"]["test"] == final.info["datasets"]["test"]
-    assert baseline.info["datasets"]["train"] != final.info["datasets"]["train"]
+    runs = [run for run in reversed(list_runs(settings)) if run.stage != "refine"]
+    baseline, final = (run.directory.read_info()["datasets"] for run in runs)
+    assert baseline["test"] == final["test"] and baseline["train"] != final["train"]

@@ -23,7 +23,7 @@ from experiments.pairing import pair_runs
 from pipeseg.errors import BadInput
 from pipeseg.settings import Settings
 
-EVIL = '<script>alert("x")</script> & \'Ржавчина\''
+EVIL = "<script>alert(\"x\")</script> & 'Ржавчина'"
 ROWS = (
     replace(BETTER, chosen_final=Checkpoints("val/iou", (3, 4), 0.5, 0.4, 0.45), se=0.01, power=0.9),
     UNKNOWN,

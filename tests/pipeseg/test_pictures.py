@@ -216,9 +216,7 @@ def test_a_palette_mask_of_colours_is_refused_and_one_of_greys_read_right(tmp_pa
 def test_masks_of_colours_or_in_the_alpha_channel_are_refused(tmp_path):
     Image.fromarray(COLOURS).save(tmp_path / "rgb.png")
     assert "a mask of colours" in refused(tmp_path / "rgb.png", read_mask)
-    assert np.array_equal(
-        read_levels(tmp_path / "rgb.png")[0], COLOURS.astype(int) @ np.array([1 << 16, 1 << 8, 1])
-    )
+    assert np.array_equal(read_levels(tmp_path / "rgb.png")[0], COLOURS.astype(int) @ np.array([1 << 16, 1 << 8, 1]))
     Image.fromarray(np.dstack([np.zeros((20, 30, 3), np.uint8), CORNERS])).save(tmp_path / "alpha.png")
     assert "transparency" in refused(tmp_path / "alpha.png", read_mask)
     # what a JPEG makes of grey is grey
