@@ -14,6 +14,7 @@ from textual.events import Resize
 from textual.filter import LineFilter
 from textual.geometry import Size
 from textual.message import Message
+from textual.notifications import Notify, SeverityLevel
 from textual.signal import Signal
 from textual.widgets import ContentSwitcher, Static
 from textual.worker import Worker, WorkerState
@@ -23,6 +24,7 @@ from app.action import Action
 from app.contrast import Colourless, Legible
 from app.language import _
 from app.memory import memory_of
+from app.notice import Notice
 from app.terminal import has_colours
 from app.text import status_words
 from app.theme import CONTRAST, PIPESEG, THEMES
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from experiments.summary import Summary
 
 SWITCH_SECONDS = 0.0005
+# what comes of it when the widgets are taken down
+GONE = (NoMatches, ScreenStackError, IndexError)
 NARROW = 100
 LEAST_COLUMNS, LEAST_ROWS = 60, 16
 _FOCUS = {
@@ -224,6 +228,18 @@ class Frame(App[None]):
 
         self.push_screen(Confirm(question, answers), then)
 
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        seconds = self.NOTIFICATION_TIMEOUT if timeout is None else timeout
+        self.post_message(Notify(Notice(message, title, severity, seconds, markup)))
+
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         if event.state is WorkerState.ERROR and event.worker.error:
             self._report_unless_closing(event.worker.error)
@@ -253,7 +269,7 @@ class Frame(App[None]):
 
     def _report_unless_closing(self, error: BaseException) -> None:
         """What comes while the widgets are taken down finds none of them: nothing to tell anybody."""
-        if not (self._is_closing and isinstance(error, NoMatches | ScreenStackError | IndexError)):
+        if not (self._is_closing and isinstance(error, GONE)):
             self.report(error)
 
     async def _shutdown(self) -> None:
@@ -261,7 +277,9 @@ class Frame(App[None]):
         await super()._shutdown()
 
     def _handle_exception(self, error: Exception) -> None:
-        """Only what breaks while drawing comes here, and ends the dashboard; runs go on."""
+        """Only what breaks while drawing comes here, or by a timer, and ends the dashboard; runs go on."""
+        if self._is_closing and isinstance(error, GONE):
+            return
         reading.log_error(self.settings, error)
         super()._handle_exception(error)
 

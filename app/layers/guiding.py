@@ -72,8 +72,8 @@ class Guiding(Frame):
         self.notify(_("Colours: {name}").format(name=_(NAMES[self.theme])), timeout=2)
 
     def action_command_palette(self) -> None:
-        if not CommandPalette.is_open(self):
-            self.push_screen(Palette(placeholder=_("search actions"), id="--command-palette"))
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(placeholder=_("search actions")))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The command palette offers what the keys do here and now, the pane's own first."""

@@ -1,5 +1,6 @@
 """The study: its graph read again and again, started, held, stopped, and steps of it done anew."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,6 @@ class Studying(Launching):
     _study_wanted: str | None = None
     _reading_study = False
     _plan_known: "tuple[object, StudyView] | None" = None
-    _comes_from_study = False
 
     def begin(self) -> None:
         super().begin()
@@ -190,9 +190,10 @@ class Studying(Launching):
         elif step:
             self.notify(_("{step}: has no run yet").format(step=step.name), timeout=3, markup=False)
 
-    def action_launch(self) -> None:
+    def _settled(self, launch: Callable[[], None]) -> None:
+        """In the Study pane it is the study there that is launched, whatever the list has."""
         if not self.is_on_study or not self.furnished:
-            super().action_launch()
+            super()._settled(launch)
             return
         view = self.part("#study").view
         if view is None or view.experiment not in {each.name for each in self.experiments}:
@@ -202,8 +203,7 @@ class Studying(Launching):
         def start() -> None:
             self.part(ExperimentList).select(view.experiment)
             self.select(view.experiment)
-            self._comes_from_study = True
-            super(Studying, self).action_launch()
+            super(Studying, self)._settled(launch)
 
         if not view.is_active:
             start()
@@ -214,8 +214,7 @@ class Studying(Launching):
     @on(messages.Launched)
     def study_launched(self, message: messages.Launched) -> None:
         """Whoever started a study in its pane stays there."""
-        if self._comes_from_study:
-            self._comes_from_study = False
+        if self.is_on_study:
             self._study_wanted = message.path.name
             self.call_later(self.action_show, "study")
 

@@ -8,10 +8,12 @@ import pytest
 from driving import NARROW, WIDE, choose, opened, screen_text, until
 from textual.command import CommandList, CommandPalette
 from textual.widgets import Input, OptionList
+from textual.widgets._toast import Toast
 
 from app import language
 from app.actions import ACTIONS
 from app.memory import Memory, memory_of
+from app.notice import Notice
 from app.screens.jump import Jump
 from app.screens.too_small import TooSmall
 from pipeseg.run_directory import RunDirectory
@@ -184,3 +186,23 @@ async def test_a_terminal_that_is_too_small_says_what_it_needs(workshop: Setting
         await until(pilot, lambda: isinstance(app.screen, TooSmall))
         await pilot.resize_terminal(300, 80)
         await until(pilot, lambda: len(app.screen_stack) == 2 and not isinstance(app.screen, TooSmall))
+
+
+async def test_a_notice_whose_time_passed_before_it_is_shown_goes_away(workshop: Settings) -> None:
+    async with opened(NARROW) as pilot:
+        late = Notice("too late", timeout=-1)
+        assert late.has_expired and late.time_left > 0
+        await pilot.app.mount(Toast(late))
+        await until(pilot, lambda: not pilot.app.query(Toast))
+
+
+async def test_the_palette_is_left_while_it_gathers(workshop: Settings) -> None:
+    """Textual's own ends the app when its list is gone before it has its commands."""
+    async with opened(NARROW) as pilot:
+        for _ in range(20):
+            pilot.app.action_command_palette()
+            await until(pilot, lambda: isinstance(pilot.app.screen, CommandPalette))
+            pilot.app.screen._gather_commands("")
+            pilot.app.pop_screen()
+            await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
+            assert pilot.app.is_running

@@ -57,7 +57,7 @@ async def test_a_study_from_its_plan_to_a_step_done_anew(studying: Studying) -> 
     async with opened(WIDE) as pilot:
         await pilot.press("8")
         await says(pilot, "plan of study · not started", "○ would run", "○ unknown", "l starts it")
-        await pilot.press("f5")
+        await pilot.press("l", "enter")
         await until(pilot, lambda: "● running" in head(pilot) and pilot.app.pane == "study", seconds=60)
         await says(pilot, "● 33%", "○ next", "next refine deposition seed 0")
         assert "0 of 3" in head(pilot) and "1 at a time" in head(pilot)
