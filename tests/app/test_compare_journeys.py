@@ -78,8 +78,9 @@ async def test_read_kept_looked_into_copied_and_written(compared: Settings, tmp_
         app = pilot.app
         await read(pilot)
         assert {name for name in sys.modules if name.startswith("mlflow")} == loaded
+        await until(pilot, lambda: "equal budget 0." in screen_text(app))
         assert "✓ better" in line_of(pilot, "crack  ") and "✗ worse" in line_of(pilot, "rust  ")
-        assert "●" in line_of(pilot, "mean of 2") and "equal budget 0." in screen_text(app)
+        assert "●" in line_of(pilot, "mean of 2")
         assert "test IoU · read just now · latest of each" in text_of(app, "#compare-head")
         # the next metric needs no reading
         await pilot.press("x")

@@ -5,18 +5,20 @@ import random
 from collections.abc import Callable
 
 import pytest
-from driving import opened, until
+from driving import WIDE, opened, until
 from textual import events
 from textual.geometry import Size
 from textual.pilot import Pilot
 
 from app.action import Action
 from app.actions import ACTIONS
+from app.screens.too_small import TooSmall
 from experiments.runs import list_runs
 from pipeseg.run_directory import RunDirectory
 from pipeseg.settings import Settings
 
-EVENTS = int(os.environ.get("MONKEY_EVENTS", "20000"))
+# a hundred take about four seconds; before a release: MONKEY_EVENTS=20000
+EVENTS = int(os.environ.get("MONKEY_EVENTS", "1500"))
 # the dashboard draws between bursts, not after each event: a person is slower, a terminal's paste is not
 BURST = 25
 MOST_RUNS = 12
@@ -45,6 +47,9 @@ async def test_a_monkey_breaks_and_loses_nothing(
             may_start = sum(run.is_active for run in pilot.app.runs or []) < 2 and len(list_runs(workshop)) < MOST_RUNS
             await burst(pilot, chance, may_start=may_start)
             assert pilot.app.is_running
+        # what says that the terminal is too small goes when it is large
+        pilot.app.post_message(events.Resize(Size(*WIDE), Size(*WIDE)))
+        await until(pilot, lambda: not isinstance(pilot.app.screen, TooSmall))
         while len(pilot.app.screen_stack) > 1:
             before = len(pilot.app.screen_stack)
             await pilot.press("escape")
