@@ -49,6 +49,7 @@ class Charting(Watching):
     ghost_wanted = True
     _ghost: str | None = None
     _following = False
+    _charts_remembered = False
 
     def begin(self) -> None:
         self.overlays: dict[str, int] = {}
@@ -88,7 +89,20 @@ class Charting(Watching):
 
     @on(messages.Furnished)
     def lay_what_was_asked_for(self) -> None:
-        self._lay()
+        """Draw what was drawn when the dashboard was left."""
+        kept = self.memory.get("charts", {})
+        self.charts.set_choices(kept)
+        self.ghost_wanted = kept.get("ghost") is not False
+        runs = [run for run in kept.get("overlays") or () if isinstance(run, str)]
+        there = [run for run in runs if RunDirectory(self.settings.runs_dir / run).info_file.exists()]
+        self.overlay_runs(there)
+        self._charts_remembered = True
+
+    def remember(self) -> None:
+        super().remember()
+        if self._charts_remembered:
+            chosen = {"ghost": self.ghost_wanted, "overlays": list(self.overlays)}
+            self.memory.put("charts", self.charts.choices() | chosen)
 
     @on(messages.Advanced)
     def turn_to_child(self, message: messages.Advanced) -> None:

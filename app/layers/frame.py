@@ -215,6 +215,9 @@ class Frame(App[None]):
                 self.set_focus(self.part(target) if target else None if narrow else self.part(ExperimentList))
         self.draw_frame()
 
+    def remember(self) -> None:
+        """Each layer puts into `memory` what it keeps between starts and does not put when it changes."""
+
     def action_refresh(self) -> None:
         """Each layer reads again what its own panes show."""
 

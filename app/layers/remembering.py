@@ -46,6 +46,7 @@ class Remembering(Listing):
 
     def _save_memory(self) -> None:
         """A folder that cannot be written is told once, in the log: to forget is no reason to disturb."""
+        self.remember()
         try:
             self.memory.save()
         except OSError as error:

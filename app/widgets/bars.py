@@ -24,6 +24,7 @@ class TitleBar(Static):
     """
 
     spots: dict[str, tuple[int, int]] = {}  # noqa: RUF012  replaced as a whole with every `show`
+    _shown: object = None
 
     def show(self, pane: str, facts: Sequence[str], room: int, *, read_only: bool = False) -> None:
         """Show the panes, and right of them as much as fits.
@@ -32,6 +33,9 @@ class TitleBar(Static):
             facts: of what is selected, the least important first.
             room: width in cells; facts are dropped first, then letters of the other panes, then their words.
         """
+        if (shown := (pane, tuple(facts), room, read_only)) == self._shown:
+            return  # a line that is as it was need not go to the terminal again
+        self._shown = shown
         mark = _("read-only") if room >= 140 else _("RO")
         mark_cells = len(mark) + 4 if read_only else 0
         words = fitting(pane, {name: _(_PLACES[f"show('{name}')"].label) for name in PANES}, room - mark_cells)
@@ -91,15 +95,19 @@ def _short(word: str, letters: int) -> str:
 class KeyBar(Static):
     """As many keys as fit, the most particular first; help always."""
 
+    _shown: object = None
+
     def show(
         self, pane: str, room: int, *, waits: bool = False, offers: Callable[[Action], bool] = lambda action: True
     ) -> None:
         """Args: waits: whether the key that pauses goes on. offers: which actions can be done at all."""
+        offered = [action for action in footer_actions(pane) if action.name != "help" and offers(action)]
+        if (shown := ([action.name for action in offered], room, waits)) == self._shown:
+            return
+        self._shown = shown
         help_entry = self._entry("?", "help", _("Help"))
         line, space = Content(""), room - help_entry.cell_length
-        for action in footer_actions(pane):
-            if action.name == "help" or not offers(action):
-                continue
+        for action in offered:
             label = _("Resume") if action.name == "pause" and waits else _(action.label)
             entry = self._entry(readable_key(action.keys[0]), action.name, label)
             if line.cell_length + entry.cell_length > space:

@@ -1,7 +1,7 @@
 """The charts of Live: the watched run, others over it, the baseline behind it; one window and one crosshair for all."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -13,7 +13,7 @@ from textual.widgets import Static
 from app.text import escape
 from app.widgets.chart import Chart
 from app.widgets.chart_drawing import prepare
-from app.widgets.chart_view import PAN, ZOOM, View
+from app.widgets.chart_view import PAN, WEIGHTS, ZOOM, View
 from app.widgets.chart_words import runs_in_words, seen_in_words
 from app.widgets.plots import GHOST, Line, Plot, Track, metrics_of, plots, usual_metrics
 from experiments.curves.axis import KINDS
@@ -102,6 +102,19 @@ class ChartsPanel(Vertical):
         """Show these metrics; none for the usual ones."""
         self.chosen = list(metrics) or None
         self.draw()
+
+    def choices(self) -> dict[str, object]:
+        """Return what a person chose, as JSON knows it; see `set_choices`."""
+        view = self.view
+        return {"axis": view.axis, "log": view.log, "weight": view.weight, "metrics": self.chosen}
+
+    def set_choices(self, choices: Mapping[str, object]) -> None:
+        """Take what was chosen before; what is none of the choices is left as it is."""
+        view, metrics = self.view, choices.get("metrics")
+        view.axis = next((kind for kind in KINDS if kind == choices.get("axis")), view.axis)
+        view.weight = next((weight for weight in WEIGHTS if weight == choices.get("weight")), view.weight)
+        view.log = choices.get("log") is True
+        self.choose([name for name in metrics if isinstance(name, str)] if isinstance(metrics, list) else ())
 
     def metrics(self) -> list[str]:
         """Return the metrics that are shown."""

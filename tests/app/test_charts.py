@@ -394,3 +394,20 @@ async def test_a_study_in_the_overlay_shows_the_run_that_it_works_on(workshop: S
         append_event(study.events_file, "child", run_id=second.run_id, step="final", status="running")
         await until(pilot, lambda: "◆ 0.600" in chart_text(pilot, 1))
         assert len(panel_of(pilot).tracks[1].curves.series["val/iou"]) == 3
+
+
+async def test_the_next_start_draws_what_the_last_one_drew(workshop: Settings) -> None:
+    run = write_run(workshop.runs_dir, "toy", CURVES)
+    other = write_run(workshop.runs_dir, "toy", CURVES)
+    async with opened() as pilot:
+        await watch(pilot, run)
+        pilot.app.overlay_runs([other.run_id])
+        panel_of(pilot).choose(["val/iou"])
+        await pilot.press("x", "w", "b")
+        chosen = panel_of(pilot).choices()
+        assert chosen == {"axis": "epoch", "log": False, "weight": 0.6, "metrics": ["val/iou"]}
+        await pilot.press("q")
+        await until(pilot, lambda: not pilot.app.is_running)
+    async with opened() as pilot:
+        await until(pilot, lambda: other.run_id in pilot.app.overlays)
+        assert panel_of(pilot).choices() == chosen and not pilot.app.ghost_wanted

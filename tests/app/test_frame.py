@@ -39,7 +39,15 @@ async def test_the_next_start_opens_where_the_last_one_ended(workshop: Settings,
 
 
 @pytest.mark.parametrize(
-    "content", ["{half", "[]", '{"pane": 7, "experiment": {}, "theme": "no"}', "\udcff", "[" * 9999]
+    "content",
+    [
+        "{half",
+        "[]",
+        '{"charts": {"metrics": 3, "axis": [], "weight": "x", "overlays": [7, "gone"]}}',
+        '{"pane": 7, "experiment": {}, "theme": "no"}',
+        "\udcff",
+        "[" * 9999,
+    ],
 )
 async def test_a_damaged_memory_is_a_fresh_start(workshop: Settings, content: str) -> None:
     file = memory_of(workshop.runs_dir).file
