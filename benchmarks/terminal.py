@@ -34,6 +34,9 @@ class NotSeen(RuntimeError):
 class Terminal:
     """A program that was started on a terminal of `columns` x `rows`; ended with the `with` block.
 
+    Args:
+        tell: given every piece that it writes.
+
     Attributes:
         started: `time.perf_counter()` at its start.
         count: bytes that it has written so far.
@@ -45,7 +48,9 @@ class Terminal:
         columns: int = 80,
         rows: int = 24,
         environment: Mapping[str, str] | None = None,
+        tell: Callable[[bytes], None] | None = None,
     ):
+        self.tell = tell
         self.text, self.count = b"", 0
         self._raw = b""
         self.started = time.perf_counter()
@@ -80,6 +85,8 @@ class Terminal:
         except OSError as error:
             raise NotSeen(f"the program has ended:\n{self.text.decode(errors='replace')[-2000:]}") from error
         self.count += len(piece)
+        if self.tell:
+            self.tell(piece)
         for question, answer in _ANSWERS.items():
             if question in piece:
                 os.write(self.file, answer)
