@@ -12,7 +12,6 @@ from experiments.curves.series import Series
 from pipeseg.events import Event, LineReader
 from pipeseg.run_directory import RunDirectory
 
-JOURNAL_CHUNK = 1 << 18
 # a long history is handed over in pieces of about this long, so that curves appear at once and keys are answered
 SLICE_SECONDS = 0.08
 
@@ -60,7 +59,7 @@ class Follower:
     def _read(self, reader: LineReader, advance: Advance, end: float, *, of_child: bool) -> None:
         while True:
             before = reader.offset
-            events = reader.poll(JOURNAL_CHUNK)
+            events = reader.poll()
             for event in events:
                 self._take(event, advance, of_child)
             if reader.offset == before:

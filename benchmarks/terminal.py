@@ -58,6 +58,8 @@ class Terminal:
         if self.pid == 0:
             os.environ.update({"TERM": "xterm-256color", "COLUMNS": "", "LINES": "", **(environment or {})})
             del os.environ["COLUMNS"], os.environ["LINES"]
+            # bytecode is kept, as everywhere but in some containers: the first start of a round makes it
+            os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
             os.execvp(str(command[0]), [str(part) for part in command])
         fcntl.ioctl(self.file, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.process = psutil.Process(self.pid)

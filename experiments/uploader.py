@@ -24,6 +24,8 @@ from pipeseg.run_directory import RunDirectory, read_json, write_json
 
 POLL_SECONDS = 0.5
 PATIENCE_SECONDS = 120.0
+# the store takes many points at once sooner than few points often
+UPLOAD_CHUNK = 8 << 20
 RETRY_SECONDS = (1, 2, 4, 8, 16, 30)
 
 
@@ -106,7 +108,7 @@ class Uploader:
         reader = LineReader(self.directory.events_file, self.state.offset)
         while not self.stop.is_set():
             before = reader.offset
-            events = reader.poll()
+            events = reader.poll(UPLOAD_CHUNK)
             if reader.offset == before:
                 return
             points = records.points(events)

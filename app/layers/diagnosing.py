@@ -57,6 +57,8 @@ class Diagnosing(Watching):
         from experiments.diagnosing import Diagnoser
         from pipeseg.run_directory import RunDirectory
 
+        # a long journal is read for its curves first
+        await self.caught_up.wait()
         diagnoser, was_active = Diagnoser(RunDirectory(path)), None
         waited = DIAGNOSE_ENDED_SECONDS
         while self.watched == path:

@@ -1,5 +1,6 @@
 """The frame of the App: its state, the two bars, the panes, questions and errors."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ from app.text import status_words
 from app.theme import CONTRAST, PIPESEG, THEMES
 from app.widgets.bars import KeyBar, TitleBar
 from app.widgets.experiment_list import ExperimentList, Experiments
+from app.widgets.told import tell_if_any
 from pipeseg.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from experiments.runs import RunView
     from experiments.summary import Summary
 
+PANES_CSS = Path(__file__).parents[1] / "panes.tcss"
 SWITCH_SECONDS = 0.0005
 # what comes of it when the widgets are taken down
 GONE = (NoMatches, ScreenStackError, IndexError)
@@ -69,6 +72,7 @@ class Frame(App[None]):
     VERTICAL_BREAKPOINTS: ClassVar = [(0, "-short"), (32, "-tall")]
 
     _is_closing = False
+    _list_meant = True
 
     def __init__(self, settings: Settings | None = None) -> None:
         no_color = os.environ.get("NO_COLOR")
@@ -101,7 +105,7 @@ class Frame(App[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        self.screen.add_class("-list")
+        self._make_room()
         self.draw_frame()
         self.call_after_refresh(self.begin)
 
@@ -119,7 +123,7 @@ class Frame(App[None]):
     @property
     def is_on_list(self) -> bool:
         """Whether a narrow terminal shows the list instead of a pane."""
-        return self.is_narrow and self.screen_stack[0].has_class("-list")
+        return self.is_narrow and self._list_meant
 
     @property
     def place(self) -> str:
@@ -158,11 +162,10 @@ class Frame(App[None]):
         return self.screen_stack[0].query_one(selector)
 
     def hint(self, text: str) -> None:
-        hint = self.part("#hint")
-        hint.update(text)
-        hint.display = bool(text)
+        tell_if_any(self.part("#hint"), text)
 
     def on_resize(self, event: Resize) -> None:
+        self.call_after_refresh(self._make_room)
         self.call_after_refresh(self.draw_frame)
         if is_too_small(event.size):
             from app.screens.too_small import TooSmall
@@ -194,17 +197,29 @@ class Frame(App[None]):
 
     @on(messages.PanesLoaded)
     async def furnish(self, message: messages.PanesLoaded) -> None:
+        self.stylesheet.read(PANES_CSS)
+        if len(self.screen_stack) > 1:  # a dialog that was quicker
+            self.refresh_css(animate=False)
         switcher, panes = self.part("#panes"), message.make()
         for pane in panes:
             pane.display = pane.id == self.pane
         await switcher.mount(*panes)
         switcher.current = self.pane
         self.furnished = True
+        # what is there now stays: from here on only what comes later is looked through, which no key waits for
+        gc.freeze()
+        gc.enable()
         self.post_message(messages.Furnished())
+
+    def _make_room(self) -> None:
+        """A narrow terminal shows the list or a pane; a class on the screen would style every widget anew."""
+        for selector, shown in (("#left", self._list_meant), ("#panes", not self._list_meant)):
+            self.part(selector).display = shown or not self.is_narrow
 
     def action_show(self, pane: str) -> None:
         narrow = self.is_narrow
-        self.screen_stack[0].set_class(pane == "experiments", "-list")
+        self._list_meant = pane == "experiments"
+        self._make_room()
         if pane == "experiments":
             self.part(ExperimentList).focus()
         else:

@@ -21,7 +21,13 @@ FOLLOW_ENDED_SECONDS = 2.0
 
 
 class Watching(Frame):
-    """Follows one run at a time."""
+    """Follows one run at a time.
+
+    Attributes:
+        caught_up: set when the journal of the watched run has been read to its end once.
+    """
+
+    caught_up: asyncio.Event
 
     def refusal(self, action: Action) -> str | None:
         if action.name in ("pause", "checkpoint") and not self.current_run:
@@ -31,7 +37,7 @@ class Watching(Frame):
     def watch_run(self, path: Path) -> None:
         """Show a run in Live, from its beginning, and follow it."""
         if self.watched != path and self.furnished:
-            self.watched = path
+            self.watched, self.caught_up = path, asyncio.Event()
             self.part("#live").clear(_("reading …"))
             self.follow(path)
 
@@ -52,6 +58,8 @@ class Watching(Frame):
     def advanced(self, message: messages.Advanced) -> None:
         if message.path != self.watched:
             return
+        if not message.advance.behind:
+            self.caught_up.set()
         live = self.part("#live")
         if message.advance.changed:
             live.advance(message.advance)

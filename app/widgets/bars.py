@@ -1,6 +1,7 @@
 """The two lines that frame the screen: where we are, and which keys there are."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from textual.content import Content
 from textual.widgets import Static
@@ -14,6 +15,10 @@ from app.text import escape
 LEAST_LETTERS = 3
 _VOWELS = "aeiouyаеёиоуыэюяй"
 _PLACES = {action.name: action for action in ACTIONS}
+
+
+# the same entries come back with every pane, and their markup takes most of the time
+_content = lru_cache(256)(Content.from_markup)
 
 
 class TitleBar(Static):
@@ -39,17 +44,16 @@ class TitleBar(Static):
         mark = _("read-only") if room >= 140 else _("RO")
         mark_cells = len(mark) + 4 if read_only else 0
         words = fitting(pane, {name: _(_PLACES[f"show('{name}')"].label) for name in PANES}, room - mark_cells)
-        parts, self.spots, at = [], {}, 0
+        tabs, self.spots, at = Content(""), {}, 0
         for name in PANES:
             entry = _entry(readable_key(_PLACES[f"show('{name}')"].keys[0]), words[name])
             style = "reverse bold" if name == pane else "$foreground 70%"
             entry += " " if name == pane else ""
-            parts.append(f"[{style}][@click=app.show('{name}')]{entry}[/][/]")
+            tabs = Content.assemble(tabs, _content(f"[{style}][@click=app.show('{name}')]{entry}[/][/]"))
             self.spots[name] = (at, len(entry))
             at += len(entry)
-        tabs = Content.from_markup("".join(parts))
         right = self._right(facts, f"[reverse $warning] ⊘ {mark} [/]" if read_only else "", room - at)
-        self.update(Content.assemble(tabs, " " * (room - at - right.cell_length), right))
+        self.update(Content.assemble(tabs, " " * (room - at - right.cell_length), right), layout=False)
 
     @staticmethod
     def _right(facts: Sequence[str], mark: str, room: int) -> Content:
@@ -113,9 +117,9 @@ class KeyBar(Static):
             if line.cell_length + entry.cell_length > space:
                 break
             line = Content.assemble(line, entry)
-        self.update(Content.assemble(line, help_entry))
+        self.update(Content.assemble(line, help_entry), layout=False)
 
     @staticmethod
     def _entry(key: str, action: str, label: str) -> Content:
         shown = f"[b $primary]{escape(key)}[/] [$foreground 75%]{escape(label)}[/]"
-        return Content.from_markup(f"[@click=app.{action}] {shown} [/]")
+        return _content(f"[@click=app.{action}] {shown} [/]")

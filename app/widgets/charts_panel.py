@@ -16,6 +16,7 @@ from app.widgets.chart_drawing import prepare
 from app.widgets.chart_view import PAN, WEIGHTS, ZOOM, View
 from app.widgets.chart_words import runs_in_words, seen_in_words
 from app.widgets.plots import GHOST, Line, Plot, Track, metrics_of, plots, usual_metrics
+from app.widgets.told import tell_if_any
 from experiments.curves.axis import KINDS
 
 if TYPE_CHECKING:
@@ -191,10 +192,7 @@ class ChartsPanel(Vertical):
         told = seen_in_words(self.view, self.lines(), window, self.extent()[1], self._left_out)
         if told:
             parts.append(f"[$foreground 60%]{escape(' · '.join(told))}[/]")
-        line = self.query_one(Static)
-        line.update("  ".join(parts))
-        if line.display != bool(parts):
-            line.display = bool(parts)
+        tell_if_any(self.query_one(Static), "  ".join(parts))
 
     # -- keys and mouse ------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from app.language import _, ngettext
 from app.messages import Edited, UnsavedChanged
 from app.text import escape
 from app.widgets.config_form import ConfigForm
+from app.widgets.told import tell
 from app.widgets.yaml_area import YamlArea, line_of, line_told
 
 if TYPE_CHECKING:
@@ -207,7 +208,8 @@ class ConfigPane(Vertical):
             if draft.is_unsaved
             else ""
         )
-        self.query_one("#config-head", Static).update(f"[b]{name}[/b][$foreground 55%]/config.yaml[/]{unsaved}")
+        head = f"[b]{name}[/b][$foreground 55%]/config.yaml[/]{unsaved}"
+        tell(self.query_one("#config-head", Static), head, fixed=True)
         if checked:
             self.query_one(YamlArea).marks = self._marks(draft.text)
         rows = {entry.key for entry in self.form.entries if entry.problem} if self.form else set()

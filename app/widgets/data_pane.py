@@ -11,6 +11,7 @@ from app.language import N_, _, ngettext
 from app.text import escape
 from app.widgets.dataset_detail import detail
 from app.widgets.grid import Column, Grid, Row
+from app.widgets.told import tell
 
 if TYPE_CHECKING:
     from experiments.datasets import DatasetView
@@ -79,7 +80,7 @@ class DataPane(Vertical):
             "{count}, {total} picture in the sources", "{count}, {total} pictures in the sources", pictures
         )
         told = counted.format(count=len(datasets), total=f"{pictures:,}") if datasets else _("none")
-        self.query_one("#data-head", Static).update(_head(told))
+        tell(self.query_one("#data-head", Static), _head(told), fixed=True)
         self.show_detail()
 
     def show_detail(self) -> None:

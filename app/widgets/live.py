@@ -12,6 +12,7 @@ from app.widgets.charts_panel import ChartsPanel
 from app.widgets.live_lines import gauge_line, progress_line, verdict_line
 from app.widgets.log_filter import LogFilterInput
 from app.widgets.run_log import RunLog
+from app.widgets.told import tell, tell_if_any
 
 if TYPE_CHECKING:
     from app.follow import Advance
@@ -58,8 +59,8 @@ class Live(Vertical):
         self._draw_gauges()
         self.query_one(ChartsPanel).clear()
         self.query_one(RunLog).show(None)
-        self.query_one("#live-head", Static).update(hint)
-        self.query_one("#live-progress", Static).update("")
+        tell(self.query_one("#live-head", Static), hint, fixed=True)
+        tell(self.query_one("#live-progress", Static), "", fixed=True)
         self._note("")
 
     def advance(self, advance: "Advance") -> None:
@@ -81,10 +82,10 @@ class Live(Vertical):
         if run.info.get("name"):
             facts.insert(1, escape(run.info["name"]))
         facts += [escape(text) for text in (" ".join(f"#{tag}" for tag in run.tags), run.note) if text]
-        self.query_one("#live-head", Static).update(
-            f"{status_text(run.status)}  " + " [$foreground 40%]·[/] ".join(facts)
-        )
-        self.query_one("#live-progress", Static).update(progress_line(run, self.phase, self.size.width))
+        head = f"{status_text(run.status)}  " + " [$foreground 40%]·[/] ".join(facts)
+        tell(self.query_one("#live-head", Static), head, fixed=True)
+        progress = progress_line(run, self.phase, self.size.width)
+        tell(self.query_one("#live-progress", Static), progress, fixed=True)
         if not run.is_active:
             self.reading = None
         self._draw_gauges()
@@ -100,12 +101,13 @@ class Live(Vertical):
         """Show the gravest of what is wrong."""
         self.verdicts = verdicts
         self._draw_note()
-        self._line("#live-verdict", verdict_line(verdicts, self.size.width))
+        line = verdict_line(verdicts, self.size.width)
+        tell_if_any(self.query_one("#live-verdict", Static), line, fixed=True)
 
     def _draw_gauges(self) -> None:
         run = self.run
         text = gauge_line(run, self.reading, self.size.width) if run and run.is_active else ""
-        self._line("#live-gauges", text)
+        tell_if_any(self.query_one("#live-gauges", Static), text, fixed=True)
 
     def _note(self, text: str) -> None:
         self.note = text
@@ -114,10 +116,4 @@ class Live(Vertical):
     def _draw_note(self) -> None:
         """Where rows are few, a grave verdict takes the place of the error that it tells of."""
         told = self.app.size.height < FEW_ROWS and any(each.severity == "critical" for each in self.verdicts)
-        self._line("#live-note", "" if told else self.note)
-
-    def _line(self, selector: str, text: str) -> None:
-        """Fill a line that takes no room while it is empty."""
-        line = self.query_one(selector, Static)
-        line.update(text)
-        line.display = bool(text)
+        tell_if_any(self.query_one("#live-note", Static), "" if told else self.note)

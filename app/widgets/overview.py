@@ -9,6 +9,7 @@ from textual.widgets import Markdown, Static
 
 from app.language import _
 from app.text import ago, duration, escape, score, status_text
+from app.widgets.told import tell_if_any
 
 if TYPE_CHECKING:
     from experiments.runs import RunView
@@ -63,6 +64,4 @@ class Overview(VerticalScroll, can_focus=True):
         self._put("#overview-result", f"{text}\n{how}")
 
     def _put(self, selector: str, text: str) -> None:
-        static = self.query_one(selector, Static)
-        static.update(text)
-        static.display = bool(text)
+        tell_if_any(self.query_one(selector, Static), text)
