@@ -215,20 +215,16 @@ async def test_files_are_read_as_text_table_and_picture(three: list[RunDirectory
         await until(pilot, lambda: len(app.screen_stack) == 1)
 
 
-async def test_marked_runs_are_drawn_over_each_other(
-    three: list[RunDirectory], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[list[str]] = []
-    # what another layer does with them is tested there
-    monkeypatch.setattr(Dashboard, "overlay_runs", lambda self, run_ids: asked.append(run_ids), raising=False)
+async def test_marked_runs_are_drawn_over_each_other(three: list[RunDirectory]) -> None:
     async with opened() as pilot:
         app = pilot.app
         await in_runs(pilot, 3)
         await pilot.press("v")
         await until(pilot, lambda: app.pane == "live")
+        assert app.watched.name == three[2].run_id and not app.overlays
         await pilot.press("5", "space", "space", "v")
-        await until(pilot, lambda: len(asked) == 2)
-    assert asked == [[three[2].run_id], [three[2].run_id, three[1].run_id]]
+        await until(pilot, lambda: list(app.overlays) == [three[1].run_id])
+        assert app.watched.name == three[2].run_id
 
 
 async def test_runs_of_other_machines_are_listed_from_mlflow(
