@@ -25,6 +25,7 @@ from pipeseg.settings import Settings
 
 SCREENS, SESSION = Path(__file__).parent / "screens", Path(__file__).parent / "session.cast"
 COLUMNS, ROWS = 132, 38
+SESSION_COLUMNS, SESSION_ROWS = 100, 30
 TRAINING = ("epochs=60", "steps_per_epoch=10", "image_size=[96,128]", "track_experiment=false")
 LIVE_POINTS = 40
 
@@ -93,7 +94,8 @@ class Visit:
         await self.compare()
         await self.pilot.press("enter")
         await self.see("baseline →")
-        await self.pilot.pause(5)
+        await until(self.pilot, lambda: "fetching" not in said(self.pilot))
+        await self.pilot.pause(1)
 
     async def data(self) -> None:
         await self.pilot.press("7")
@@ -102,7 +104,7 @@ class Visit:
 
     async def study(self) -> None:
         await self.pilot.press("8")
-        await self.see("▸")
+        await self.see("✓ compare")
 
     async def health(self) -> None:
         await self.pilot.press("9")
@@ -140,16 +142,16 @@ async def draw(name: str, settings: Settings) -> None:
         (SCREENS / f"{name}.svg").write_text(picture, encoding="utf-8")
 
 
+OVERRIDES = "epochs=60 steps_per_epoch=10 image_size=[96,128] track_experiment=false"
 # keys, what is waited for, and how long a person looks at it
 PLOT = (
     ("", "study", 2.0),
-    ("3", "✓", 2.0),
     ("1", "", 0.5),
-    ("l", "run before", 2.5),
-    ("epochs=60 steps_per_epoch=10 image_size=[96,128] track_experiment=false", "", 1.0),
-    ("\r", "best", 12.0),
-    ("a", "", 1.5),
-    ("\x1b", "", 1.0),
+    ("\x1b[H", "", 1.0),
+    ("3", "", 2.0),
+    ("o", "run before", 2.5),
+    (OVERRIDES, "", 1.0),
+    ("\r", "★", 6.0),
     ("+", "", 1.0),
     ("+", "", 1.0),
     ("z", "", 1.0),
@@ -157,11 +159,10 @@ PLOT = (
     ("y", "stop", 3.0),
     ("5", "finished", 2.0),
     ("6", "just now", 4.0),
-    ("8", "▸", 3.0),
+    ("8", "done", 3.0),
     ("7", "sample", 3.0),
     ("?", "", 2.5),
     ("\x1b", "", 0.5),
-    ("q", "", 1.0),
 )
 
 
@@ -179,16 +180,16 @@ def record(file: Path) -> None:
             text, pending = pending[: error.start].decode(), pending[error.start :]
         events.append((time.perf_counter() - terminal.started, text))
 
-    with Terminal([sys.executable, "-m", "app"], COLUMNS, ROWS, {"COLORTERM": "truecolor"}, keep) as terminal:
+    command, columns, rows = [sys.executable, "-m", "app"], SESSION_COLUMNS, SESSION_ROWS
+    with Terminal(command, columns, rows, {"COLORTERM": "truecolor"}, keep) as terminal:
         for keys, mark, seconds in PLOT:
-            if len(keys) > 1:
-                for key in keys:
-                    terminal.press(key)
-                    terminal.watch(0.03)
-            else:
-                terminal.press(keys, *([mark] if mark and keys else []), seconds=120)
-            terminal.watch(seconds) if keys != "q" else None
-    header = {"version": 2, "width": COLUMNS, "height": ROWS, "title": "pipeseg", "env": {"TERM": "xterm-256color"}}
+            for key in keys if keys == OVERRIDES else [keys]:
+                terminal.press(key)
+                terminal.watch(0.03)
+            if mark:
+                terminal.wait(mark, seconds=120)
+            terminal.watch(seconds)
+    header = {"version": 2, "width": columns, "height": rows, "title": "pipeseg", "env": {"TERM": "xterm-256color"}}
     lines = [header, *([round(at, 3), "o", text] for at, text in events)]
     file.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
 
