@@ -273,6 +273,8 @@ def settle(terminal: Terminal) -> None:
     end = time.perf_counter() + SETTLE_SECONDS
     while time.perf_counter() < end and terminal.read(QUIET_SECONDS):
         pass
+    terminal.press("1")  # what is there already would not be written again
+    terminal.watch(0.5)
     terminal.press("2", README_MARK)
 
 
