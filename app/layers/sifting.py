@@ -94,6 +94,7 @@ class Sifting(Listing):
     def action_show(self, pane: str) -> None:
         super().action_show(pane)
         if pane == "runs":
+            self.draw_runs()
             self.ask_mlflow()
 
     def action_refresh(self) -> None:
@@ -137,7 +138,8 @@ class Sifting(Listing):
         minute = int(time.time() // 60) if "age" in self.filter_text else 0
         wanted = (self._here, self.elsewhere, self.filter_text, self.sort_field, self.sort_reversed, minute)
         if len(wanted) == len(self._done) and all(a is b or a == b for a, b in zip(wanted, self._done, strict=True)):
-            self.draw_runs()
+            if self.pane == "runs":
+                self.draw_runs()  # how long ago has changed
             return
         self._done = wanted
         self._wish += 1
