@@ -15,6 +15,7 @@ class Dialog(ModalScreen[Answer]):
     """
 
     def dismiss(self, result: Answer | None = None) -> AwaitComplete:
-        if not self.is_current:
+        # not `is_current`: that is true of what shows through as well, and what lies over it would be closed
+        if self.app.screen_stack[-1:] != [self]:
             return AwaitComplete.nothing()
         return super().dismiss(result)

@@ -14,6 +14,7 @@ from app import language
 from app.actions import ACTIONS
 from app.memory import Memory, memory_of
 from app.notice import Notice
+from app.screens.confirm import Confirm
 from app.screens.jump import Jump
 from app.screens.too_small import TooSmall
 from pipeseg.run_directory import RunDirectory
@@ -214,3 +215,17 @@ async def test_the_palette_is_left_while_it_gathers(workshop: Settings) -> None:
             pilot.app.pop_screen()
             await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
             assert pilot.app.is_running
+
+
+async def test_a_dialog_under_another_closes_neither(workshop: Settings) -> None:
+    async with opened(WIDE) as pilot:
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Jump))
+        below = pilot.app.screen
+        pilot.app.ask("Sure?", [("y", "yes")], lambda key: None)
+        await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+        below.dismiss()
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, Confirm) and below in pilot.app.screen_stack
+        await pilot.press("y", "x")
+        await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
