@@ -4,16 +4,19 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar
 
+from textual import on
 from textual.app import SystemCommand
 from textual.command import CommandPalette, DiscoveryHit, Hits
 from textual.screen import Screen
 from textual.system_commands import SystemCommandsProvider
+from textual.widgets import Input, OptionList
 from textual.worker import Worker
 
 from app.action import Action
 from app.actions import ACTIONS
 from app.language import _
 from app.layers.frame import Frame
+from app.screens.dialog import Once
 from app.theme import NAMES, THEMES
 from experiments.state_folder import state_folder
 
@@ -26,8 +29,19 @@ class Offers(SystemCommandsProvider):
             yield DiscoveryHit(command.title, command.callback, help=command.help)
 
 
-class Palette(CommandPalette):
-    """Textual's, which ends the app when it is left while it still gathers its commands (seen in 8.2)."""
+class Palette(CommandPalette, Once[None]):
+    """Textual's, which ends the app when it is left while it still gathers its commands, or chosen from twice (8.2)."""
+
+    _chosen = False
+
+    @on(OptionList.OptionSelected)
+    @on(Input.Submitted)
+    def choose_once(self, event: OptionList.OptionSelected | Input.Submitted) -> None:
+        """Two keys of one paste may both choose; the first one counts."""
+        if self._chosen:
+            event.stop()
+            event.prevent_default()
+        self._chosen = self._chosen or isinstance(event, OptionList.OptionSelected)
 
     def run_worker(self, *arguments: Any, **options: Any) -> Worker[Any]:
         return super().run_worker(*arguments, **options | {"exit_on_error": False})

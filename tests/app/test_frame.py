@@ -229,3 +229,17 @@ async def test_a_dialog_under_another_closes_neither(workshop: Settings) -> None
         assert isinstance(pilot.app.screen, Confirm) and below in pilot.app.screen_stack
         await pilot.press("y", "x")
         await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
+
+
+async def test_two_enters_of_one_paste_choose_once(workshop: Settings) -> None:
+    async with opened(NARROW) as pilot:
+        pilot.app.action_command_palette()
+        await until(pilot, lambda: isinstance(pilot.app.screen, CommandPalette))
+        palette = pilot.app.screen
+        await until(pilot, lambda: any(found.option_count for found in palette.query(CommandList)))
+        palette.query_one(CommandList).highlighted = 0
+        palette._select_or_command()
+        palette._select_or_command()
+        await until(pilot, lambda: palette not in pilot.app.screen_stack)
+        await pilot.pause()
+        assert pilot.app.is_running
