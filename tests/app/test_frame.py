@@ -17,6 +17,7 @@ from app.notice import Notice
 from app.screens.confirm import Confirm
 from app.screens.jump import Jump
 from app.screens.too_small import TooSmall
+from app.theme import THEMES
 from pipeseg.run_directory import RunDirectory
 from pipeseg.settings import Settings
 
@@ -237,9 +238,12 @@ async def test_two_enters_of_one_paste_choose_once(workshop: Settings) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, CommandPalette))
         palette = pilot.app.screen
         await until(pilot, lambda: any(found.option_count for found in palette.query(CommandList)))
-        palette.query_one(CommandList).highlighted = 0
+        commands = palette.query_one(CommandList)
+        titles = [str(option.prompt) for option in commands.options]
+        commands.highlighted = next(place for place, title in enumerate(titles) if title.startswith("Colours"))
         palette._select_or_command()
         palette._select_or_command()
         await until(pilot, lambda: palette not in pilot.app.screen_stack)
+        await until(pilot, lambda: pilot.app.theme != THEMES[0].name)
         await pilot.pause()
-        assert pilot.app.is_running
+        assert pilot.app.theme == THEMES[1].name
