@@ -16,6 +16,7 @@ from app.action import Action
 from app.actions import ACTIONS
 from app.language import _
 from app.layers.frame import Frame
+from app.mends import mend_clicks
 from app.screens.dialog import Once
 from app.theme import NAMES, THEMES
 from experiments.state_folder import state_folder
@@ -55,6 +56,9 @@ class Guiding(Frame):
     """What tells a person where to go and what can be done there."""
 
     COMMANDS: ClassVar = {Offers}
+
+    def on_load(self) -> None:
+        mend_clicks()
 
     def action_help(self) -> None:
         from app.screens.help import Help

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from driving import NARROW, WIDE, choose, opened, screen_text, until
+from rich.style import Style
 from textual.command import CommandList, CommandPalette
+from textual.events import Click
 from textual.widgets import Input, OptionList
 from textual.widgets._toast import Toast
 
@@ -247,3 +249,15 @@ async def test_two_enters_of_one_paste_choose_once(workshop: Settings) -> None:
         await until(pilot, lambda: pilot.app.theme != THEMES[0].name)
         await pilot.pause()
         assert pilot.app.theme == THEMES[1].name
+
+
+async def test_a_click_on_an_option_that_has_gone_chooses_nothing(workshop: Settings) -> None:
+    async with opened(NARROW) as pilot:
+        pilot.app.action_command_palette()
+        await until(pilot, lambda: any(found.option_count for found in pilot.app.screen.query(CommandList)))
+        commands = pilot.app.screen.query_one(CommandList)
+        gone = Style(meta={"option": commands.option_count})
+        x, y = commands.region.offset
+        commands.post_message(Click(commands, 1, 1, 0, 0, 1, False, False, False, x + 1, y + 1, style=gone))
+        await pilot.pause()
+        assert pilot.app.is_running and isinstance(pilot.app.screen, CommandPalette)

@@ -18,7 +18,7 @@ from pipeseg.run_directory import RunDirectory
 from pipeseg.settings import Settings
 
 # a hundred take about four seconds; before a release: MONKEY_EVENTS=20000
-EVENTS = int(os.environ.get("MONKEY_EVENTS", "1500"))
+EVENTS = int(os.environ.get("MONKEY_EVENTS", "500"))
 # the dashboard draws between bursts, not after each event: a person is slower, a terminal's paste is not
 BURST = 25
 MOST_RUNS = 12
