@@ -69,12 +69,10 @@ def rows(pilot: Pilot) -> list[str]:
 async def test_the_sheet_tells_what_a_launch_would_meet(workshop: Settings, size: tuple[int, int]) -> None:
     async with sheet(size) as pilot:
         await all_found(pilot)
-        text = screen_text(pilot.app)
-        for told in ("✓ config", "✓ data", "learn 1", "device", "disk", "tracking", "code", "✓ run before"):
-            assert told in text, told
-        for field in ("when", "device", "name", "overrides", "Enter starts it"):
-            assert field in text, field
-        assert max(len(line.rstrip()) for line in text.splitlines()) <= size[0]
+        facts = ("✓ config", "✓ data", "learn 1", "device", "disk", "tracking", "code", "✓ run before")
+        fields = ("when", "device", "name", "overrides", "Enter starts it")
+        await until(pilot, lambda: all(told in screen_text(pilot.app) for told in (*facts, *fields)))
+        assert max(len(line.rstrip()) for line in screen_text(pilot.app).splitlines()) <= size[0]
         await pilot.press("right")
         await until(pilot, lambda: "Enter queues it" in screen_text(pilot.app))
         await pilot.press("escape")
@@ -97,7 +95,8 @@ async def test_a_fact_that_fails_keeps_a_run_from_starting(workshop: Settings, s
     (workshop.datasets_dir / "report" / "images" / "picture.png").unlink()
     async with sheet(size) as pilot:
         await all_found(pilot)
-        assert "✗ cannot start:" in screen_text(pilot.app) and "no pictures here" in pilot.app.screen.obstacle
+        await until(pilot, lambda: "✗ cannot start:" in screen_text(pilot.app))
+        assert "no pictures here" in pilot.app.screen.obstacle
         await pilot.press("enter")
         assert isinstance(pilot.app.screen, LaunchSheet)
         # an override mends it, and the facts follow what is typed
