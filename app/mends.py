@@ -3,7 +3,7 @@
 from textual.events import Click
 from textual.widgets import OptionList
 
-_react_to_click = OptionList._on_click
+_react_to_click, _turn_page = OptionList._on_click, OptionList._move_page
 
 
 async def _on_click(options: OptionList, event: Click) -> None:
@@ -13,6 +13,13 @@ async def _on_click(options: OptionList, event: Click) -> None:
         await _react_to_click(options, event)
 
 
-def mend_clicks() -> None:
-    """Have every list of options answer clicks so."""
+def _move_page(options: OptionList, direction: int) -> None:
+    """A list that is empty, or not laid out yet, has no page to turn; Textual's raises KeyError."""
+    if (options.highlighted or 0) in options._index_to_line:
+        _turn_page(options, direction)
+
+
+def mend_lists() -> None:
+    """Have every list of options answer clicks and page keys so."""
     OptionList._on_click = _on_click  # type: ignore[method-assign]
+    OptionList._move_page = _move_page  # type: ignore[method-assign]

@@ -261,3 +261,15 @@ async def test_a_click_on_an_option_that_has_gone_chooses_nothing(workshop: Sett
         commands.post_message(Click(commands, 1, 1, 0, 0, 1, False, False, False, x + 1, y + 1, style=gone))
         await pilot.pause()
         assert pilot.app.is_running and isinstance(pilot.app.screen, CommandPalette)
+
+
+async def test_an_empty_list_has_no_page_to_turn(workshop: Settings) -> None:
+    async with opened(NARROW) as pilot:
+        pilot.app.action_command_palette()
+        await until(pilot, lambda: pilot.app.screen.query(CommandList))
+        commands = pilot.app.screen.query_one(CommandList)
+        commands.clear_options()
+        for _ in range(2):
+            commands.action_page_down()
+            commands.action_page_up()
+        assert commands.highlighted is None
