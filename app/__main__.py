@@ -15,8 +15,6 @@ def main() -> int:
     parser.add_argument("--language", help="en, ru or auto (default: PIPESEG_LANGUAGE, else as LC_ALL or LANG say)")
     parser.add_argument("--read-only", action="store_true", help="only look: what changes something is refused")
     arguments = parser.parse_args()
-    # nothing that is made before the panes are there becomes garbage: to look for it takes a sixth of the start
-    gc.disable()
     if arguments.keys:
         from app.action import key_table
         from app.actions import ACTIONS
@@ -45,6 +43,8 @@ def main() -> int:
 
     if not has_colours(os.environ):
         os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", "standard")  # else bold and reverse go with the colours
+    # nothing that is made before the panes are there becomes garbage: to look for it takes a sixth of the start
+    gc.disable()
     from app.dashboard import Dashboard
     from app.graphics import protocol
 

@@ -206,9 +206,10 @@ class Frame(App[None]):
         await switcher.mount(*panes)
         switcher.current = self.pane
         self.furnished = True
-        # what is there now stays: from here on only what comes later is looked through, which no key waits for
-        gc.freeze()
-        gc.enable()
+        if not gc.isenabled():  # the start, which looks for no garbage, is over
+            # what is there now stays: from here on only what comes later is looked through, which no key waits for
+            gc.freeze()
+            gc.enable()
         self.post_message(messages.Furnished())
 
     def _make_room(self) -> None:

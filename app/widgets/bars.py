@@ -1,7 +1,6 @@
 """The two lines that frame the screen: where we are, and which keys there are."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 from textual.content import Content
 from textual.widgets import Static
@@ -10,15 +9,12 @@ from app.action import Action, readable_key
 from app.actions import ACTIONS, PANES, footer_actions
 from app.language import _
 from app.text import escape
+from app.widgets.markup import parsed
 
 # no word is cut to fewer letters: below that the numbers say as much
 LEAST_LETTERS = 3
 _VOWELS = "aeiouyаеёиоуыэюяй"
 _PLACES = {action.name: action for action in ACTIONS}
-
-
-# the same entries come back with every pane, and their markup takes most of the time
-_content = lru_cache(256)(Content.from_markup)
 
 
 class TitleBar(Static):
@@ -49,7 +45,7 @@ class TitleBar(Static):
             entry = _entry(readable_key(_PLACES[f"show('{name}')"].keys[0]), words[name])
             style = "reverse bold" if name == pane else "$foreground 70%"
             entry += " " if name == pane else ""
-            tabs = Content.assemble(tabs, _content(f"[{style}][@click=app.show('{name}')]{entry}[/][/]"))
+            tabs = Content.assemble(tabs, parsed(f"[{style}][@click=app.show('{name}')]{entry}[/][/]"))
             self.spots[name] = (at, len(entry))
             at += len(entry)
         right = self._right(facts, f"[reverse $warning] ⊘ {mark} [/]" if read_only else "", room - at)
@@ -122,4 +118,4 @@ class KeyBar(Static):
     @staticmethod
     def _entry(key: str, action: str, label: str) -> Content:
         shown = f"[b $primary]{escape(key)}[/] [$foreground 75%]{escape(label)}[/]"
-        return _content(f"[@click=app.{action}] {shown} [/]")
+        return parsed(f"[@click=app.{action}] {shown} [/]")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -15,12 +14,9 @@ from textual.strip import Strip
 
 from app.language import _
 from app.messages import CursorMoved, Opened
+from app.widgets.markup import parsed
 
 _GAP = 2
-
-
-# most cells say what many others say, and to parse one takes longer than all else
-_parsed = lru_cache(maxsize=1 << 12)(Content.from_markup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +173,7 @@ class Grid(ScrollView, can_focus=True):
         parts: list[Content] = []
         is_header = component == "grid--header"
         for index, width in self._layout():
-            cell = Content(cells[index]) if is_header else _parsed(cells[index])
+            cell = Content(cells[index]) if is_header else parsed(cells[index])
             cell = cell.truncate(width, ellipsis=True)
             padding = " " * (width - cell.cell_length)
             parts += [Content(padding), cell] if self.columns[index].right else [cell, Content(padding)]
