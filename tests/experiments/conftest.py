@@ -7,9 +7,11 @@ from pathlib import Path
 import psutil
 import pytest
 from small_workshop import Workshop, run_processes
+from studying import Studying
+from sweeping import kill_run
 from waiting import wait_until
 
-from experiments import launcher
+from experiments import launcher, runs
 from pipeseg.run_directory import RunDirectory
 from pipeseg.settings import Settings
 
@@ -53,3 +55,13 @@ def running(workshop: Workshop) -> RunDirectory:
     directory = launcher.launch(workshop.settings, "tiny")
     wait_until(lambda: b'"metrics"' in directory.events_file.read_bytes() and directory.read_info().get("pid"))
     return directory
+
+
+@pytest.fixture
+def studying(workshop: Workshop) -> Iterator[Studying]:
+    made = Studying(workshop)
+    yield made
+    made.open_gate()
+    for view in runs.list_runs(made.settings):
+        if view.is_active and view.stage == "study":
+            kill_run(view.directory)

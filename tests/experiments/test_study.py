@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from studying import UNLUCKY, Studying
+from studying import UNLUCKY
 from sweeping import kill, kill_run
 from waiting import wait_until
 
@@ -13,16 +13,6 @@ from pipeseg.events import read_events
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="SIGKILL")]
 ONE = "classes=[deposition]"
-
-
-@pytest.fixture
-def studying(workshop):
-    made = Studying(workshop)
-    yield made
-    made.open_gate()
-    for view in runs.list_runs(made.settings):
-        if view.is_active and view.stage == "study":
-            kill_run(view.directory)
 
 
 def test_a_failing_class_does_not_stop_the_other(studying):

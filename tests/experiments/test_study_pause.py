@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from studying import UNLUCKY, Studying
+from studying import UNLUCKY
 from sweeping import kill_run
 from waiting import wait_until
 
@@ -16,16 +16,6 @@ from pipeseg.errors import BadInput
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="SIGKILL")]
 ONE = "classes=[deposition]"
 CHAIN = [f"{stage} deposition seed 0" for stage in ("baseline", "refine", "final")]
-
-
-@pytest.fixture
-def studying(workshop):
-    made = Studying(workshop)
-    yield made
-    made.open_gate()
-    for view in runs.list_runs(made.settings):
-        if view.is_active and view.stage == "study":
-            kill_run(view.directory)
 
 
 def states(studying, study) -> dict[str, str]:
