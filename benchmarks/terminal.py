@@ -51,7 +51,7 @@ class Terminal:
         tell: Callable[[bytes], None] | None = None,
     ):
         self.tell = tell
-        self.text, self.count = b"", 0
+        self.count = 0
         self._raw = b""
         self.started = time.perf_counter()
         self.pid, self.file = pty.fork()
@@ -92,10 +92,13 @@ class Terminal:
         for question, answer in _ANSWERS.items():
             if question in piece:
                 os.write(self.file, answer)
-        # an escape sequence may arrive in two pieces
         self._raw = (self._raw + piece)[-(1 << 20) :]
-        self.text = _ESCAPE.sub(b"", self._raw)
         return True
+
+    @property
+    def text(self) -> bytes:
+        """What was written since `forget`, without escape sequences: made only for who looks for something in it."""
+        return _ESCAPE.sub(b"", self._raw)  # all of it: a sequence may arrive in two pieces
 
     def wait(self, *marks: str, seconds: float = 60) -> float:
         """Wait until one of `marks` is written; return when, by `time.perf_counter()`.
@@ -105,7 +108,7 @@ class Terminal:
         """
         wanted = [mark.encode() for mark in marks]
         end = time.perf_counter() + seconds
-        while not any(mark in self.text for mark in wanted):
+        while not any(map(self.text.__contains__, wanted)):
             if time.perf_counter() > end:
                 raise NotSeen(f"{' or '.join(marks)} not seen:\n{self.text.decode(errors='replace')[-2000:]}")
             self.read(0.01)
@@ -122,7 +125,7 @@ class Terminal:
         """Take what is on its way, and look only at what comes after."""
         while self.read(0):
             pass
-        self._raw = self.text = b""
+        self._raw = b""
 
     def watch(self, seconds: float, each: Callable[[], None] | None = None) -> None:
         """Read for so long, as a terminal does that somebody looks at."""
