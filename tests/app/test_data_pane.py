@@ -166,7 +166,7 @@ async def test_an_audit_goes_on_without_the_dashboard_and_its_report_is_shown(sl
         await until(pilot, lambda: "! 1 suspect" in screen_text(pilot.app))
         detail = text_of(pilot.app, "#data-detail")
         assert "p1.png obstacle  empty: nothing there" in detail and "p0.png, p2.png" in detail
-        assert any("audit finished" in str(note.message) for note in pilot.app._notifications)
+        await until(pilot, lambda: any("audit finished" in str(note.message) for note in pilot.app._notifications))
 
 
 async def test_an_audit_is_stopped_after_asking(slow_audit: Path, workshop: Settings) -> None:
@@ -259,7 +259,8 @@ async def test_next_masks_are_asked_for_stopped_and_shown(
         await until(pilot, lambda: "7 masks to draw: p1.png, p2.png" in text_of(pilot.app, "#data-detail"))
         detail = text_of(pilot.app, "#data-detail")
         assert "and 2 more" in detail and str(out / "via_project.json") in detail and "VIA 2" in detail
-        assert any("next masks finished" in str(note.message) for note in pilot.app._notifications)
+        # told by a message of its own, after what the pane shows
+        await until(pilot, lambda: any("next masks finished" in str(n.message) for n in pilot.app._notifications))
 
 
 async def test_without_a_network_the_real_script_says_what_to_train(pipes: Path, tmp_path: Path) -> None:
