@@ -43,8 +43,11 @@ def main() -> int:
 
     if not has_colours(os.environ):
         os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", "standard")  # else bold and reverse go with the colours
-    # nothing that is made before the panes are there becomes garbage: to look for it takes a sixth of the start
+    # nothing that is made before the panes are there becomes garbage: to look for it takes a sixth of the start;
+    # after that it is looked for between keys, see `app/layers/tidying.py`
     gc.disable()
+    # a frame is drawn at the next tick of this clock: at Textual's own 60 a second a key waits up to 17 ms for it
+    os.environ.setdefault("TEXTUAL_FPS", "120")
     from app.dashboard import Dashboard
     from app.graphics import protocol
 

@@ -24,6 +24,7 @@ from app.layers.queueing import Queueing
 from app.layers.reading_log import ReadingLog
 from app.layers.remembering import Remembering
 from app.layers.studying import Studying
+from app.layers.tidying import Tidying
 
 _BY_NAME = {action.name: action for action in ACTIONS}
 
@@ -45,6 +46,7 @@ class Dashboard(
     Opening,
     Keeping,
     Inspecting,
+    Tidying,
 ):
     """Every layer together; one that no other stands on is a base of its own.
 

@@ -1,6 +1,5 @@
 """The frame of the App: its state, the two bars, the panes, questions and errors."""
 
-import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from textual.filter import LineFilter
 from textual.geometry import Size
 from textual.message import Message
 from textual.notifications import Notify, SeverityLevel
+from textual.screen import Screen
 from textual.signal import Signal
 from textual.widgets import ContentSwitcher, Static
 from textual.worker import Worker, WorkerState
@@ -30,6 +30,7 @@ from app.terminal import has_colours
 from app.text import status_words
 from app.theme import CONTRAST, PIPESEG, THEMES
 from app.widgets.bars import KeyBar, TitleBar
+from app.widgets.drawn import Bare
 from app.widgets.experiment_list import ExperimentList, Experiments
 from app.widgets.told import tell_if_any
 from pipeseg.settings import Settings
@@ -55,6 +56,18 @@ _FOCUS = {
     "overview": "#overview",
     "queue": "#queue-grid",
 }
+
+
+class Ground(Bare, Screen[None]):
+    """The screen that the dialogs open over."""
+
+
+class Body(Bare, Horizontal):
+    """The list and the pane."""
+
+
+class Panes(Bare, ContentSwitcher):
+    """One pane at a time."""
 
 
 class Frame(App[None]):
@@ -99,10 +112,13 @@ class Frame(App[None]):
     def compose(self) -> ComposeResult:
         yield TitleBar()
         yield Static(id="hint")
-        with Horizontal(id="body"):
+        with Body(id="body"):
             yield Experiments(id="left")
-            yield ContentSwitcher(id="panes")
+            yield Panes(id="panes")
         yield KeyBar()
+
+    def get_default_screen(self) -> Ground:
+        return Ground(id="_default")
 
     def on_mount(self) -> None:
         self._make_room()
@@ -206,10 +222,6 @@ class Frame(App[None]):
         await switcher.mount(*panes)
         switcher.current = self.pane
         self.furnished = True
-        if not gc.isenabled():  # the start, which looks for no garbage, is over
-            # what is there now stays: from here on only what comes later is looked through, which no key waits for
-            gc.freeze()
-            gc.enable()
         self.post_message(messages.Furnished())
 
     def _make_room(self) -> None:

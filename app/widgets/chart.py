@@ -19,13 +19,14 @@ from app.language import _
 from app.widgets.chart_drawing import MIN_HEIGHT, MIN_WIDTH, Frame, draw
 from app.widgets.chart_legend import legend
 from app.widgets.chart_view import View
+from app.widgets.drawn import Drawn
 from app.widgets.plots import Plot
 
 FAINT = 0.55
 LEGEND_ROWS = 1
 
 
-class Chart(Widget):
+class Chart(Drawn, Widget):
     """Curves with axes and a legend; told what to show by its panel, tells what the mouse asks for.
 
     Attributes:

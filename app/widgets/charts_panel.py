@@ -15,6 +15,7 @@ from app.widgets.chart import Chart
 from app.widgets.chart_drawing import prepare
 from app.widgets.chart_view import PAN, WEIGHTS, ZOOM, View
 from app.widgets.chart_words import runs_in_words, seen_in_words
+from app.widgets.drawn import Bare
 from app.widgets.plots import GHOST, Line, Plot, Track, metrics_of, plots, usual_metrics
 from app.widgets.told import tell_if_any
 from experiments.curves.axis import KINDS
@@ -32,7 +33,11 @@ WIDE_CHARTS = 110
 ROWS_OF_CHART, COLUMNS_OF_CHART = 6, 24
 
 
-class ChartsPanel(Vertical):
+class Charts(Bare, Container):
+    """The charts side by side."""
+
+
+class ChartsPanel(Bare, Vertical):
     """Told by the App which runs there are and what is new of them; keeps window, axis, smoothing and crosshair.
 
     Attributes:
@@ -60,7 +65,7 @@ class ChartsPanel(Vertical):
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        with Container():
+        with Charts():
             yield Chart("loss")
             yield Chart("iou")
         yield Static()
@@ -125,8 +130,8 @@ class ChartsPanel(Vertical):
     # -- drawing -------------------------------------------------------------------------------------------------
 
     def draw_soon(self) -> None:
-        """Draw what is new, with what else comes until then."""
-        if self._timer is None:
+        """Draw what is new, with what else comes until then; a panel that nobody sees is drawn when it is shown."""
+        if self._timer is None and self.is_on_screen:
             wait = self._drawn_at + DRAW_SECONDS - time.monotonic()
             self._timer = self.set_timer(max(0.001, wait), self.draw)
 

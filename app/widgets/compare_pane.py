@@ -11,7 +11,9 @@ from textual.widgets import Static
 from app.compare_view import State, cells, choice, columns, head
 from app.compare_words import below
 from app.language import _
+from app.widgets.drawn import Bare
 from app.widgets.grid import Grid, Row
+from app.widgets.told import tell, tell_if_any
 from experiments.comparison import Comparison
 
 _RULE = Style(underline=True)
@@ -29,7 +31,7 @@ class CompareGrid(Grid):
         return strip.apply_style(_RULE) if y and y - 1 + self.scroll_offset.y == self.ruled else strip
 
 
-class ComparePane(Vertical):
+class ComparePane(Bare, Vertical):
     """Told by the App what there is (`show`), how old it is (`show_head`) and that the cursor has moved."""
 
     DEFAULT_CSS = """
@@ -69,17 +71,13 @@ class ComparePane(Vertical):
         """Write how old the table is, and how long it is being read."""
         if self.state:
             told = head(self.state, time.time(), time.monotonic())
-            self.query_one("#compare-head", Static).update(told, layout=False)
-            told = choice(self.state.question)
-            line = self.query_one("#compare-choice", Static)
-            line.update(told)
-            if line.display != bool(told):
-                line.display = bool(told)
+            tell(self.query_one("#compare-head", Static), told, fixed=True)
+            tell_if_any(self.query_one("#compare-choice", Static), choice(self.state.question))
 
     def show_row(self) -> None:
         """Write about the row under the cursor."""
         if self.state:
-            self.query_one("#compare-below", Static).update(below(self.state, self.row))
+            tell(self.query_one("#compare-below", Static), below(self.state, self.row))
 
     def on_resize(self) -> None:
         self._fit()

@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 from app.language import _, ngettext
 from app.messages import ChoiceWanted, CursorMoved, FieldChanged, FieldTyped, Filtered, LeftEditor, Opened
 from app.text import escape
+from app.widgets.drawn import Bare
 from app.widgets.filter_line import FilterLine, has_words
 from app.widgets.grid import Column, Grid, Row
 from experiments.config_diff import ABSENT, as_text
@@ -107,7 +108,7 @@ class FieldInput(Input):
         self.query_ancestor(ConfigForm).end_typing()
 
 
-class ConfigForm(Vertical):
+class ConfigForm(Bare, Vertical):
     """Shows a `Form`, asks the App to change it; while the text is no YAML it keeps what it showed, read-only.
 
     Attributes:

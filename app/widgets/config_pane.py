@@ -16,6 +16,7 @@ from app.language import _, ngettext
 from app.messages import Edited, UnsavedChanged
 from app.text import escape
 from app.widgets.config_form import ConfigForm
+from app.widgets.drawn import Bare
 from app.widgets.told import tell
 from app.widgets.yaml_area import YamlArea, line_of, line_told
 
@@ -45,7 +46,7 @@ class Draft:
         return self.text != self.saved
 
 
-class ConfigPane(Vertical):
+class ConfigPane(Bare, Vertical):
     """Holds one draft per experiment; asks the App to check, to change and to save.
 
     Attributes:

@@ -10,6 +10,7 @@ from textual.widgets import Static
 from app.language import N_, _, ngettext
 from app.text import escape
 from app.widgets.dataset_detail import detail
+from app.widgets.drawn import Bare
 from app.widgets.grid import Column, Grid, Row
 from app.widgets.told import tell
 
@@ -48,7 +49,7 @@ EMPTY = N_(
 )
 
 
-class DataPane(Vertical):
+class DataPane(Bare, Vertical):
     """Told by the App what there is (`show`) and that the cursor has moved (`show_detail`)."""
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -88,9 +89,9 @@ class DataPane(Vertical):
             return
         static = self.query_one("#data-detail", Static)
         if view := self.selected:
-            static.update(detail(view, self.datasets, self.size.width - 2))
+            tell(static, detail(view, self.datasets, self.size.width - 2))
         else:
-            static.update(_(EMPTY).format(folder=escape(self.app.settings.datasets_dir)))  # type: ignore[attr-defined]
+            tell(static, _(EMPTY).format(folder=escape(self.app.settings.datasets_dir)))  # type: ignore[attr-defined]
 
 
 def cells(view: "DatasetView") -> tuple[str, ...]:

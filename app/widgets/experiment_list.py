@@ -18,6 +18,7 @@ from textual.widgets import Static
 from app.language import _
 from app.messages import ExperimentMeant, ExperimentOpened, Filtered
 from app.text import escape, score, sparkline, status_text
+from app.widgets.drawn import Drawn
 from app.widgets.filter_line import FilterLine, has_words
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Item:
     found_by: str
 
 
-class ExperimentList(ScrollView, can_focus=True):
+class ExperimentList(Drawn, ScrollView, can_focus=True):
     """Two lines an experiment, and one between where the terminal is high."""
 
     BINDINGS: ClassVar = [

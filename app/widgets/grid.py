@@ -14,6 +14,7 @@ from textual.strip import Strip
 
 from app.language import _
 from app.messages import CursorMoved, Opened
+from app.widgets.drawn import Drawn
 from app.widgets.markup import parsed
 
 _GAP = 2
@@ -43,7 +44,7 @@ class Row:
     cells: tuple[str, ...]
 
 
-class Grid(ScrollView, can_focus=True):
+class Grid(Drawn, ScrollView, can_focus=True):
     """Rows under a fixed header, with a cursor."""
 
     BINDINGS: ClassVar = [

@@ -10,6 +10,7 @@ from textual.widgets import Static
 
 from app.language import _, ngettext
 from app.text import ago, escape
+from app.widgets.told import tell
 
 if TYPE_CHECKING:
     from experiments.environment import Fact
@@ -76,7 +77,7 @@ class HealthPane(VerticalScroll, can_focus=True):
 
     def _draw_head(self) -> None:
         if self.checking or self.when:
-            self.query_one("#health-head", Static).update(self._head())
+            tell(self.query_one("#health-head", Static), self._head())
 
     def _draw(self) -> None:
         self._draw_head()
@@ -85,7 +86,7 @@ class HealthPane(VerticalScroll, can_focus=True):
         lines += [_line(check, old=True) for check in self.old if check.name not in known]
         if self.problem:
             lines.append(f"[$error]✗ {escape(self.problem)}[/]")
-        self.query_one("#health-checks", Static).update("\n".join(lines))
+        tell(self.query_one("#health-checks", Static), "\n".join(lines))
 
     def _head(self) -> str:
         title = f"[b]{_('Health')}[/b]  "

@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from app.text import escape, status_text
 from app.widgets.charts_panel import ChartsPanel
+from app.widgets.drawn import Bare
 from app.widgets.live_lines import gauge_line, progress_line, verdict_line
 from app.widgets.log_filter import LogFilterInput
 from app.widgets.run_log import RunLog
@@ -24,7 +25,7 @@ _NOTE = {"message": ("$foreground 70%", "·"), "warning": ("$warning", "!"), "er
 FEW_ROWS = 32
 
 
-class Live(Vertical):
+class Live(Bare, Vertical):
     """Told by the App which run it shows (`turn_to`), how it stands (`show_run`) and what is new (`advance`)."""
 
     def __init__(self, *, id: str | None = None) -> None:

@@ -9,6 +9,7 @@ from textual.widgets import Markdown, Static
 
 from app.language import _
 from app.text import ago, duration, escape, score, status_text
+from app.widgets.drawn import Bare, SameInFocus
 from app.widgets.told import tell_if_any
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from experiments.summary import Summary
 
 
-class Overview(VerticalScroll, can_focus=True):
+class Overview(Bare, SameInFocus, VerticalScroll, can_focus=True):
     """Facts above, README below; scrolls as one."""
 
     def compose(self) -> ComposeResult:

@@ -8,7 +8,9 @@ from textual.widgets import Static
 
 from app.language import N_, _, ngettext
 from app.text import ago, escape, score, status_text
+from app.widgets.drawn import Bare
 from app.widgets.grid import Column, Grid, Row
+from app.widgets.told import tell
 
 if TYPE_CHECKING:
     from experiments.queue import EntryView, QueueView
@@ -32,7 +34,7 @@ _STATES = {
 }
 
 
-class QueuePane(Vertical):
+class QueuePane(Bare, Vertical):
     """Told by the App what there is; the line below the table holds all of what is cut above it."""
 
     DEFAULT_CSS = """
@@ -71,7 +73,7 @@ class QueuePane(Vertical):
         waiting = len(queue.waiting)
         told = ngettext("{count} entry waits", "{count} entries wait", waiting).format(count=waiting)
         paused = f"  [$warning]‖ {_('paused: p lets it go on')}[/]" if queue.paused else ""
-        self.query_one("#queue-head", Static).update(f"[b]{_('Queue')}[/b]  [$foreground 55%]{told}[/]{paused}")
+        tell(self.query_one("#queue-head", Static), f"[b]{_('Queue')}[/b]  [$foreground 55%]{told}[/]{paused}")
         self.show_detail()
 
     def show_detail(self) -> None:
@@ -85,7 +87,7 @@ class QueuePane(Vertical):
             _("{gib:.1f} GiB ({source})").format(gib=entry.memory, source=entry.memory_from) if entry.memory else ""
         )
         facts = (entry.label, memory, each.reason, each.run.run_id if each.run else "")
-        detail.update(f"{named}[$foreground 70%]{escape(' · '.join(fact for fact in facts if fact))}[/]")
+        tell(detail, f"{named}[$foreground 70%]{escape(' · '.join(fact for fact in facts if fact))}[/]")
 
 
 def _cells(each: "EntryView") -> tuple[str, ...]:

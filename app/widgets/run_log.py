@@ -12,6 +12,7 @@ from textual.strip import Strip
 from app.language import _
 from app.messages import LogFilterLeft
 from app.text import escape
+from app.widgets.drawn import Drawn
 
 if TYPE_CHECKING:
     from experiments.log_file import LogView
@@ -21,7 +22,7 @@ GUTTER = 2
 _GLYPHS = {"warning": "!", "error": "✗"}
 
 
-class RunLog(ScrollView, can_focus=True):
+class RunLog(Drawn, ScrollView, can_focus=True):
     """Only the lines in view are ever read and drawn. Lines that are redrawn (progress bars) stand at the end.
 
     Attributes:
@@ -84,7 +85,7 @@ class RunLog(ScrollView, can_focus=True):
         """Something was appended, or more was looked through."""
         shown = self.view.shown if self.view else None
         self._count, self._live = (shown.count, shown.live) if shown else (0, [])
-        self.virtual_size = Size(0, self._count + len(self._live))
+        self._set_rows(self._count + len(self._live))
         if self._wanted_top is not None and self.view and self.view.filtered is None:
             self.scroll_to(y=self._wanted_top, animate=False, immediate=True, force=True)
             self._wanted_top = None
@@ -92,6 +93,13 @@ class RunLog(ScrollView, can_focus=True):
             self.scroll_end(animate=False, immediate=True, force=True)
         self._tell_place()
         self.refresh()
+
+    def _set_rows(self, rows: int) -> None:
+        """Grow or shrink without laying the whole screen out, but for a scroll bar that comes or goes."""
+        size = Size(0, rows)
+        if size != self.virtual_size:
+            self.set_reactive(RunLog.virtual_size, size)
+            self._scroll_update(size)
 
     # -- keys ----------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,9 @@ from textual.widgets import Input, Static
 from app import messages
 from app.language import N_, _, ngettext
 from app.text import ago, duration, escape, score, status_text
+from app.widgets.drawn import Bare
 from app.widgets.grid import Column, Grid, Row
+from app.widgets.told import tell, tell_if_any
 
 if TYPE_CHECKING:
     from experiments.runs import RunView
@@ -131,7 +133,7 @@ class RunsGrid(Grid):
         self.post_message(messages.RunsEscaped())
 
 
-class RunsPane(Vertical):
+class RunsPane(Bare, Vertical):
     """Told by the App what to show."""
 
     DEFAULT_CSS = """
@@ -187,15 +189,12 @@ class RunsPane(Vertical):
         grid.empty = _empty(sifted)
         grid.sort_sign(sifted.sort, sifted.reverse)
         grid.show_runs(sifted.runs, marked)
-        self.query_one("#runs-head", Static).update(_head(sifted, len(marked)), layout=False)
+        tell(self.query_one("#runs-head", Static), _head(sifted, len(marked)), fixed=True)
         self.tell(sifted.problem)
 
     def tell(self, problem: str | None) -> None:
         """Show a sentence above the table; None takes it away."""
-        note = self.query_one("#runs-note", Static)
-        note.update(f"[$warning]! {escape(problem)}[/]" if problem else "")
-        if note.display != bool(problem):
-            note.display = bool(problem)
+        tell_if_any(self.query_one("#runs-note", Static), f"[$warning]! {escape(problem)}[/]" if problem else "")
 
 
 def _empty(sifted: Sifted) -> str:

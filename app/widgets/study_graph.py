@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from textual.binding import Binding
-from textual.content import Content
 from textual.events import Click
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
@@ -13,12 +12,14 @@ from textual.strip import Strip
 from app.messages import CursorMoved, Opened
 from app.study_drawing import Drawing, Piece, draw
 from app.text import escape
+from app.widgets.drawn import Drawn
+from app.widgets.markup import parsed
 
 if TYPE_CHECKING:
     from experiments.study_view import StudyView
 
 
-class StudyGraph(ScrollView, can_focus=True):
+class StudyGraph(Drawn, ScrollView, can_focus=True):
     """Posts `CursorMoved`, and `Opened` with the name of a step."""
 
     BINDINGS: ClassVar = [
@@ -125,7 +126,7 @@ class StudyGraph(ScrollView, can_focus=True):
 
     def _segments(self, piece: Piece) -> list[Segment]:
         text = escape(piece.text)
-        content = Content.from_markup(f"[{piece.style}]{text}[/]" if piece.style else text)
+        content = parsed(f"[{piece.style}]{text}[/]" if piece.style else text)
         parse = self.app.stylesheet.parse_style
         segments = [Segment(text, style.rich_style) for text, style in content.render(self.visual_style, "", parse)]
         if piece.step is None or piece.step != self.cursor:

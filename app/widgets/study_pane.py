@@ -9,7 +9,9 @@ from textual.widgets import Static
 from app.language import _, ngettext
 from app.study_drawing import DIM, HEAD, STATE_STYLES, WORDS, state_word
 from app.text import ago, bar, duration, escape, score, status_text
+from app.widgets.drawn import Bare
 from app.widgets.study_graph import StudyGraph
+from app.widgets.told import tell
 
 if TYPE_CHECKING:
     from experiments.study_view import StepView, StudyView
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 _DOT = f" [{DIM}]·[/] "
 
 
-class StudyPane(Vertical):
+class StudyPane(Bare, Vertical):
     """Told by the App which study there is (`show`) and that the cursor has moved (`show_detail`)."""
 
     DEFAULT_CSS = """
@@ -58,17 +60,17 @@ class StudyPane(Vertical):
         graph.display = bool(view and view.steps)
         if view is None:
             text = _("No experiment is a study: one whose config says [b]stage: study[/b] is.")
-            head.update(f"[b]{_('Study')}[/b]  [{HEAD}]{text}[/]")
+            tell(head, f"[b]{_('Study')}[/b]  [{HEAD}]{text}[/]")
         else:
             other = before is None or (before.experiment, _run_id(before)) != (view.experiment, _run_id(view))
-            head.update("\n".join(_head(view, place, count)))
+            tell(head, "\n".join(_head(view, place, count)))
             if view.steps:
                 graph.show(view, other=other)
         self.show_detail()
 
     def show_detail(self) -> None:
         step, static = self.selected, self.query_one("#study-detail", Static)
-        static.update("\n".join(_detail(self.view, step)) if self.view and step else "")
+        tell(static, "\n".join(_detail(self.view, step)) if self.view and step else "")
 
 
 def _run_id(view: "StudyView") -> str | None:
