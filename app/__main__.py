@@ -39,7 +39,7 @@ def main() -> int:
     if not (os.environ.get("TEXTUAL_DRIVER") or (sys.stdin.isatty() and sys.stdout.isatty())):
         print("app: needs a terminal; for scripts use python -m experiments", file=sys.stderr)
         return 2
-    from app.terminal import has_colours
+    from app.terminal import has_colours, protocol
 
     if not has_colours(os.environ):
         os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", "standard")  # else bold and reverse go with the colours
@@ -49,7 +49,6 @@ def main() -> int:
     # a frame is drawn at the next tick of this clock: at Textual's own 60 a second a key waits up to 17 ms for it
     os.environ.setdefault("TEXTUAL_FPS", "120")
     from app.dashboard import Dashboard
-    from app.graphics import protocol
 
     try:
         shows_pixels = protocol(settings.pictures, os.environ) == "kitty"

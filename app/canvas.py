@@ -14,6 +14,7 @@ from rich.style import Style
 
 from app import graphics
 from app.painting import HALF_BLOCK, Cell, Frame, Look, Window
+from app.terminal import protocol
 from app.widgets.half_blocks import strips
 from app.widgets.kitty import MOST_CELLS, delete, placeholders, transmit
 from app.widgets.picture_view import centred
@@ -185,6 +186,6 @@ def canvas(choice: str, console: Console, write: Callable[[str], None], *, in_br
     Raises:
         BadInput: no such choice.
     """
-    if graphics.protocol(choice, os.environ) == "blocks" or in_browser or console.color_system != "truecolor":
+    if protocol(choice, os.environ) == "blocks" or in_browser or console.color_system != "truecolor":
         return Blocks(console)
     return Graphics(console, write, tmux="TMUX" in os.environ, most=graphics.most_bytes(os.environ))

@@ -1,69 +1,21 @@
-"""Which protocol the terminal gets pictures by, and how large its cells are: from the environment, without asking it.
-
-An answer of the terminal would arrive late over SSH, and among the keys.
-"""
+"""How many pixels a picture may have on this terminal, and how it is packed for the way there."""
 
 import math
-import re
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.painting import Cell, Frame
-from pipeseg.errors import BadInput
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-CHOICES = ("auto", "blocks", "kitty")
-_TERMINALS = ("xterm-kitty", "xterm-ghostty")
-_FIRST_KITTY = 0, 28
 # pixels of the longer side; more is seen only on the largest screens and takes longer to pack than to look at
 MOST_SIDE = 1600
 # bytes of base64 for one picture: what half blocks need for a large screen when a network is between, more without
 MOST_BYTES, MOST_BYTES_SSH = 1_500_000, 400_000
 # where the terminal does not tell the size of its cells
 _USUAL = Cell(10.0, 20.0)
-
-
-def protocol(choice: str, environment: Mapping[str, str]) -> str:
-    """Return `blocks` or `kitty`.
-
-    Args:
-        choice: what PIPESEG_PICTURES says; `auto` takes `kitty` only where nothing stands between.
-
-    Raises:
-        BadInput: there is no such choice.
-    """
-    if choice not in CHOICES:
-        raise BadInput(f"PIPESEG_PICTURES: {choice!r} is not one of {', '.join(CHOICES)}")
-    if environment.get("NO_COLOR") or choice == "blocks":
-        return "blocks"
-    return "kitty" if choice == "kitty" or _has_placeholders(environment) else "blocks"
-
-
-def _has_placeholders(environment: Mapping[str, str]) -> bool:
-    term, program = environment.get("TERM", ""), environment.get("TERM_PROGRAM", "")
-    if "TMUX" in environment or "STY" in environment or term.startswith(("tmux", "screen")):
-        return False
-    if _is_old_kitty(environment.get("KITTY_INSTALLATION_DIR")):
-        return False
-    if term in _TERMINALS or program == "ghostty":
-        return True
-    # a terminal that was started from kitty has inherited this, and most say who they are
-    others = ("KONSOLE_VERSION", "VTE_VERSION", "WT_SESSION", "ALACRITTY_WINDOW_ID")
-    return "KITTY_WINDOW_ID" in environment and not program and not any(name in environment for name in others)
-
-
-def _is_old_kitty(folder: str | None) -> bool:
-    """Whether the kitty of this machine, which names its folder, is older than placeholders: it shows empty boxes."""
-    try:
-        text = Path(folder, "kitty", "constants.py").read_text(encoding="utf-8") if folder else ""
-    except OSError:
-        return False  # not told: a kitty without sources
-    version = re.search(r"\bVersion\((\d+), *(\d+)", text)
-    return version is not None and (int(version[1]), int(version[2])) < _FIRST_KITTY
 
 
 def most_bytes(environment: Mapping[str, str]) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from experiments.runs import RunView
 
 
-@dataclass
+@messages.message
 class Overlaid(Message):
     """A run that is drawn with the watched one has something new."""
 
@@ -30,7 +29,7 @@ class Overlaid(Message):
     advance: "Advance"
 
 
-@dataclass
+@messages.message
 class GhostFound(Message):
     """The baseline of a run was looked for; `run_id` is None where there is none."""
 

@@ -4,12 +4,12 @@ import asyncio
 import json
 import os
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.message import Message
 
+from app import messages
 from app.language import _, ngettext
 from app.layers.listing import Listing
 from app.text import ago, escape
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from experiments.health_report import HealthReport
 
 
-@dataclass
+@messages.message
 class HealthRemembered(Message):
     """The last report was read; None = there is none."""
 
     report: "HealthReport | None"
 
 
-@dataclass
+@messages.message
 class HealthFound(Message):
     """One check is done; None ends the checking."""
 
@@ -36,7 +36,7 @@ class HealthFound(Message):
     problem: str = ""
 
 
-@dataclass
+@messages.message
 class EnvironmentRead(Message):
     """What this machine is."""
 

@@ -1,7 +1,6 @@
 """The comparison: the one kept from last time at once, then read again in another process, of the runs chosen."""
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual import on, work
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 AGE_SECONDS = 1.0
 
 
-@dataclass
+@messages.message
 class Compared(Message):
     """A comparison is there; `is_kept` tells that it is from last time."""
 
@@ -28,7 +27,7 @@ class Compared(Message):
     is_kept: bool = False
 
 
-@dataclass
+@messages.message
 class NotCompared(Message):
     """The comparison could not be read; one sentence says why."""
 
@@ -36,7 +35,7 @@ class NotCompared(Message):
     problem: str
 
 
-@dataclass
+@messages.message
 class ReadingRuns(Message):
     """So many runs are read."""
 

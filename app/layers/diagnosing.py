@@ -1,13 +1,13 @@
 """How the watched run does: what is wrong with it, and what it takes of the machine; asked in threads."""
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.message import Message
 
+from app import messages
 from app.layers.watching import Watching
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ DIAGNOSE_SECONDS = 5.0
 DIAGNOSE_ENDED_SECONDS = 60.0
 
 
-@dataclass
+@messages.message
 class Diagnosed(Message):
     """What is wrong with a run was found out."""
 
@@ -27,7 +27,7 @@ class Diagnosed(Message):
     verdicts: "list[Verdict]"
 
 
-@dataclass
+@messages.message
 class MachineRead(Message):
     """The machine was looked at for a run."""
 

@@ -1,7 +1,6 @@
 """The comparison leaves the dashboard: to the clipboard in five forms, or into a file in nine."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from textual import on, work
@@ -23,7 +22,7 @@ COPIED = {
 }
 
 
-@dataclass
+@messages.message
 class Written(Message):
     """A file is there."""
 

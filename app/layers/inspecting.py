@@ -1,7 +1,6 @@
 """The datasets: read while they are looked at or worked on, audited and verified by processes of their own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual import on, work
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 1.0
 
 
-@dataclass
+@messages.message
 class NextWished(Message):
     """What is asked for where a person says nothing was found out."""
 

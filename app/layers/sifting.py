@@ -1,7 +1,6 @@
 """The Runs pane: every run of disk and MLflow, filtered, sorted and marked; what takes time happens in threads."""
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual import on, work
@@ -23,7 +22,7 @@ ELSEWHERE_SECONDS = 5.0
 SHOW_SECONDS = 0.4
 
 
-@dataclass
+@messages.message
 class Chosen(Message):
     """Runs were filtered and sorted; `wish` counts the wishes."""
 
@@ -32,7 +31,7 @@ class Chosen(Message):
     total: int
 
 
-@dataclass
+@messages.message
 class QueryWrong(Message):
     """A query cannot be understood; one sentence says why."""
 
@@ -40,7 +39,7 @@ class QueryWrong(Message):
     sentence: str
 
 
-@dataclass
+@messages.message
 class ElsewhereRead(Message):
     """MLflow was asked for runs that are not here."""
 

@@ -1,7 +1,6 @@
 """The study: its graph read again and again, started, held, stopped, and steps of it done anew."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual import on, work
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 1.0
 
 
-@dataclass
+@messages.message
 class StudyRead(Message):
     """A study, or the plan of one, was read; `choices` are all there are to choose from, oldest first, plans last."""
 
@@ -30,7 +29,7 @@ class StudyRead(Message):
     choices: list[str]
 
 
-@dataclass
+@messages.message
 class RerunWanted(Message):
     """What a person wants done anew, and every step that this means."""
 
@@ -39,7 +38,7 @@ class RerunWanted(Message):
     steps: list[str]
 
 
-@dataclass
+@messages.message
 class Rerunning(Message):
     """A study goes on to do steps anew."""
 

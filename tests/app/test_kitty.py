@@ -20,6 +20,7 @@ from textual.strip import Strip
 
 from app import canvas, graphics
 from app.painting import Cell, Frame
+from app.terminal import protocol
 from app.widgets.half_blocks import Label
 from app.widgets.kitty import CHUNK, DIACRITICS, PLACEHOLDER, delete, placeholders, transmit
 from pipeseg.errors import BadInput
@@ -132,23 +133,23 @@ def test_a_cut_line_keeps_its_columns() -> None:
     ],
 )
 def test_the_terminal_is_known_by_its_environment(environment: dict[str, str], expected: str) -> None:
-    assert graphics.protocol("auto", environment) == expected
-    assert graphics.protocol("blocks", environment) == "blocks"
-    assert graphics.protocol("kitty", environment) == ("blocks" if "NO_COLOR" in environment else "kitty")
+    assert protocol("auto", environment) == expected
+    assert protocol("blocks", environment) == "blocks"
+    assert protocol("kitty", environment) == ("blocks" if "NO_COLOR" in environment else "kitty")
 
 
 @pytest.mark.parametrize(("version", "expected"), [("0, 26, 5", "blocks"), ("0, 28, 0", "kitty"), ("1, 0, 0", "kitty")])
 def test_a_kitty_older_than_placeholders_is_known_by_its_folder(tmp_path: Path, version: str, expected: str) -> None:
     environment = {"TERM": "xterm-kitty", "KITTY_INSTALLATION_DIR": str(tmp_path)}
-    assert graphics.protocol("auto", environment) == "kitty"
+    assert protocol("auto", environment) == "kitty"
     (tmp_path / "kitty").mkdir()
     (tmp_path / "kitty" / "constants.py").write_text(f"version: Version = Version({version})\n")
-    assert graphics.protocol("auto", environment) == expected
+    assert protocol("auto", environment) == expected
 
 
 def test_a_choice_that_is_none_is_one_sentence(workshop: Settings) -> None:
     with pytest.raises(BadInput, match=r"PIPESEG_PICTURES: 'sixel' is not one of auto, blocks, kitty"):
-        graphics.protocol("sixel", {})
+        protocol("sixel", {})
     terminal = Terminal(PIPESEG_PICTURES="sixel")
     terminal.wait_for("app: PIPESEG_PICTURES: 'sixel' is not one of auto, blocks, kitty")
     terminal.end(15)
