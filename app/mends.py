@@ -1,9 +1,13 @@
-"""What Textual 8.2 gets wrong where no class of ours can reach: its palette makes its own list."""
+"""What Textual 8.2 gets wrong where no class of ours can reach: its palette makes its own list and screen."""
 
 from textual.events import Click
+from textual.geometry import Offset
+from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import OptionList
 
 _react_to_click, _turn_page = OptionList._on_click, OptionList._move_page
+_find_text = Screen.get_widget_and_offset_at
 
 
 async def _on_click(options: OptionList, event: Click) -> None:
@@ -19,7 +23,14 @@ def _move_page(options: OptionList, direction: int) -> None:
         _turn_page(options, direction)
 
 
-def mend_lists() -> None:
-    """Have every list of options answer clicks and page keys so."""
+def _text_at(screen: Screen, x: int, y: int) -> tuple[Widget | None, Offset | None]:
+    """A widget that has gone since it was painted has no text to select; Textual's asks for its parent."""
+    widget, offset = _find_text(screen, x, y)
+    return (None, None) if widget is not None and widget.parent is None else (widget, offset)
+
+
+def mend() -> None:
+    """Have every list of options answer clicks and page keys so, and every screen the mouse."""
+    Screen.get_widget_and_offset_at = _text_at  # type: ignore[method-assign]
     OptionList._on_click = _on_click  # type: ignore[method-assign]
     OptionList._move_page = _move_page  # type: ignore[method-assign]

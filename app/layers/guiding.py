@@ -16,7 +16,7 @@ from app.action import Action
 from app.actions import ACTIONS
 from app.language import _
 from app.layers.frame import Frame
-from app.mends import mend_lists
+from app.mends import mend
 from app.screens.dialog import Once
 from app.theme import NAMES, THEMES
 from experiments.state_folder import state_folder
@@ -58,7 +58,7 @@ class Guiding(Frame):
     COMMANDS: ClassVar = {Offers}
 
     def on_load(self) -> None:
-        mend_lists()
+        mend()
 
     def action_help(self) -> None:
         from app.screens.help import Help

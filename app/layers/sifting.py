@@ -241,6 +241,8 @@ class Sifting(Listing):
             return
         shown = self.part("#runs-grid").shown_columns()
         fields = [name for index in shown if (name := FIELDS[index])]
+        if not fields:
+            return  # no room for any, or not laid out yet
         place = fields.index(self.sort_field) if self.sort_field in fields else -step
         self.sort_field, self.sort_reversed = fields[(place + step) % len(fields)], False
         self.sift()

@@ -9,7 +9,8 @@ from driving import NARROW, WIDE, choose, opened, screen_text, until
 from rich.style import Style
 from textual.command import CommandList, CommandPalette
 from textual.events import Click
-from textual.widgets import Input, OptionList
+from textual.widget import Widget
+from textual.widgets import Input, OptionList, Static
 from textual.widgets._toast import Toast
 
 from app import language
@@ -20,6 +21,7 @@ from app.screens.confirm import Confirm
 from app.screens.jump import Jump
 from app.screens.too_small import TooSmall
 from app.theme import THEMES
+from app.widgets.drawn import Drawn
 from pipeseg.run_directory import RunDirectory
 from pipeseg.settings import Settings
 
@@ -273,3 +275,28 @@ async def test_an_empty_list_has_no_page_to_turn(workshop: Settings) -> None:
             commands.action_page_down()
             commands.action_page_up()
         assert commands.highlighted is None
+
+
+async def test_a_widget_that_goes_under_the_mouse_has_no_text_to_select(workshop: Settings) -> None:
+    async with opened(WIDE) as pilot:
+        screen = pilot.app.screen
+        short = Static("goes away at once")
+        await screen.mount(short)
+        await until(pilot, lambda: short.region.width)
+        x, y = short.region.offset
+        assert screen.get_widget_and_offset_at(x, y)[0] is short
+        short._detach()  # the first thing that happens when it is removed; the screen is laid out after that
+        assert screen.get_widget_and_offset_at(x, y) == (None, None)
+        await pilot.mouse_down(offset=(x, y))
+        await pilot.mouse_up(offset=(x, y))
+        short._attach(screen)  # to be taken down with the others
+
+
+async def test_other_colours_reach_every_widget_that_draws_its_own_lines(workshop: Settings) -> None:
+    async with opened(WIDE) as pilot:
+        drawn = [widget for widget in pilot.app.screen.query("*") if isinstance(widget, Drawn)]
+        before = {widget: widget.rich_style for widget in drawn}
+        pilot.app.theme = "pipeseg-light"
+        await until(pilot, lambda: all(widget.rich_style != before[widget] for widget in drawn))
+        own = Widget.rich_style.fget
+        assert len(drawn) > 5 and all(widget.rich_style == own(widget) for widget in drawn)

@@ -103,6 +103,16 @@ async def test_columns_sort_by_numbers_with_what_is_missing_last(three: list[Run
         await until(pilot, lambda: app.sort_field != "test" and not app.sort_reversed)
 
 
+async def test_a_table_that_is_not_laid_out_yet_has_no_column_to_sort_by(three: list[RunDirectory]) -> None:
+    async with opened() as pilot:
+        app = pilot.app
+        await until(pilot, lambda: app.furnished)
+        assert app.pane != "runs"
+        before = app.sort_field
+        app.action_sort_right()
+        assert app.sort_field == before
+
+
 async def test_marked_runs_lie_side_by_side_and_are_copied(three: list[RunDirectory]) -> None:
     first, second, third = (run.run_id for run in three)
     async with opened(NARROW) as pilot:
