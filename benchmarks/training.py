@@ -4,6 +4,7 @@
 |---|---|
 | a step of our loop, batch in memory | forward, backward and optimizer step alone |
 | the same with pictures from the loader | our loop with the batch in memory (`--no-data`) |
+| making a batch, in the process that trains | our loop's step |
 | images/s of a whole run, scores of val and test included | a plain script, see `plain` |
 | launch to first step, in parts | the whole of it |
 | peak memory, 4 N pictures | N pictures |
@@ -16,6 +17,7 @@ network is what a step waits for.
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -149,7 +151,14 @@ def steps(values: str, count: str) -> dict[str, Any]:
         trainer.step, trainer.steps_per_epoch = 0, WARM_UP + number
         found["data"].append(loop_seconds(trainer, trainer.batches(), number))
     fastest = {name: min(each) for name, each in found.items()}
-    return {**fastest, "pictures": len(batch.images), "where": trainer.hardware.describe()}
+    trainer.step = 0
+    waits, loader = [], iter(trainer.batches())
+    for _ in range(number):
+        asked = time.perf_counter()
+        next(loader)
+        waits.append(time.perf_counter() - asked)
+    found = {**fastest, "made": statistics.median(waits)}
+    return {**found, "pictures": len(batch.images), "where": trainer.hardware.describe()}
 
 
 def ours(values: str) -> dict[str, Any]:
@@ -285,6 +294,7 @@ def measure(quick: bool) -> Figures:
         figures.record("step of our loop, batch in memory", 1000 * found["no_data"], "ms", 1000 * found["bare"])
         pace, without = (found["pictures"] / found[name] for name in ("data", "no_data"))
         figures.record("with the loader", pace, "images/s", without)
+        figures.record("making a batch, against a step", 1000 * found["made"], "ms", 1000 * found["no_data"])
         epochs = 1 if quick else 2
         run, reference = take("ours", epochs=epochs), take("plain", epochs=epochs, precision="float32")
         pace, plain_pace = (each["images"] / each["seconds"] for each in (run, reference))

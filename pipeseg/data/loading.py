@@ -1,7 +1,7 @@
 """From a dataset folder to batches: decoded once, resized once, then drawn in an order that a seed fixes."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
@@ -13,14 +13,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from pipeseg.data.augment import Augmenter
 from pipeseg.data.folder import DatasetFolder, Sample, read_pair
-from pipeseg.data.parallel import ahead, threaded
+from pipeseg.data.parallel import threaded
 from pipeseg.data.pictures import picture_size, read_mask
 from pipeseg.errors import BadInput
 
 # memory for decoded pictures; a dataset beyond it is decoded again when needed
 CACHE_BYTES = 2 << 30
-# batches made while a step is done
-AHEAD = 2
 DEFECT_LEVEL = 128
 
 
@@ -244,17 +242,14 @@ def training_loader(
     pin: bool,
     start: int = 0,
     hand_share: float | None = None,
-) -> Iterable[Batch]:
-    """Yield a `Batch` for each step of a run from `start` on: one iterator, so no epoch starts by waiting.
-
-    Without loader processes a thread works ahead: decoding, resizing and warping let go of the interpreter, as a step
-    does.
+) -> DataLoader:
+    """Return a loader of `Batch` over the steps of a run from `start` on: one iterator, so no epoch starts by waiting.
 
     Args:
         sets: drawn from as if they were one.
         hand_share: of each batch from hand-drawn pictures; None draws all alike.
     """
-    loader = DataLoader(
+    return DataLoader(
         _Drawn(sets, Augmenter(seed) if augment else None),
         batch_sampler=DrawOrder(pools_of(sets, batch_size, hand_share), steps, seed, start),
         num_workers=workers,
@@ -262,7 +257,6 @@ def training_loader(
         pin_memory=pin,
         worker_init_fn=_one_thread if workers else None,
     )
-    return loader if workers else ahead(loader, AHEAD)
 
 
 def scoring_loader(pictures: Pictures, *, batch_size: int) -> DataLoader:

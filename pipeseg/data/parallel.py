@@ -25,20 +25,3 @@ def threaded(function: Callable[[Item], Result], items: Iterable[Item], workers:
     finally:
         # nobody wants what is left when one fails or the reader goes away
         pool.shutdown(cancel_futures=True)
-
-
-def ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
-    """Yield `items` in their order; up to `count` are made by one thread while the last is worked with."""
-    iterator, over = iter(items), object()
-    under_way: deque[Future[Item | object]] = deque()
-    pool = ThreadPoolExecutor(1)
-    try:
-        while True:
-            while len(under_way) <= count:
-                under_way.append(pool.submit(next, iterator, over))
-            item = under_way.popleft().result()
-            if item is over:
-                return
-            yield item  # type: ignore[misc]
-    finally:
-        pool.shutdown(cancel_futures=True)
