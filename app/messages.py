@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass_transform(eq_default=False)
 def message(cls: type[T]) -> type[T]:
-    """A dataclass that is neither compared nor printed: what is compiled for that takes a tenth of the start."""
+    """A dataclass that is neither compared nor printed: compiling that takes 0.24 ms each, for fifty at every start."""
     return dataclass(eq=False, repr=False)(cls)
 
 

@@ -152,13 +152,13 @@ def steps(values: str, count: str) -> dict[str, Any]:
         found["data"].append(loop_seconds(trainer, trainer.batches(), number))
     fastest = {name: min(each) for name, each in found.items()}
     trainer.step = 0
-    waits, loader = [], iter(trainer.batches())
+    loader, waits = iter(trainer.batches()), []
     for _ in range(number):
         asked = time.perf_counter()
         next(loader)
         waits.append(time.perf_counter() - asked)
-    found = {**fastest, "made": statistics.median(waits)}
-    return {**found, "pictures": len(batch.images), "where": trainer.hardware.describe()}
+    facts = {"pictures": len(batch.images), "where": trainer.hardware.describe()}
+    return {**fastest, "made": statistics.median(waits), **facts}
 
 
 def ours(values: str) -> dict[str, Any]:
