@@ -19,8 +19,8 @@ from pipeseg.refiners.teachers import Looked, Teachers, answered, look, native, 
 from pipeseg.run import Run
 from pipeseg.training.memory import is_out_of_memory
 
-# a mean fill that strays farther from the hand masks' is said aloud
-FILL_TOLERANCE = 0.02
+# a mean fill that strays farther from the hand masks' is said aloud, unless it is within so many standard errors
+FILL_TOLERANCE, CHANCE = 0.02, 2.0
 
 BoxesOf = Callable[[Sample, tuple[int, int]], Boxed]
 Finish = Callable[[Sample, BoxPicture], object]
@@ -62,13 +62,14 @@ class Workbench:
         said = self._listen(refiner.view)
         if not len(said.counts):
             raise BadInput("source_dataset: every box of the pictures to refine lies outside them; mend boxes.csv")
-        shift, fill = find_shift(said.counts, hand, refiner.cut)
-        if not abs(fill - hand.mean) <= FILL_TOLERANCE:
+        shift, fill, error = find_shift(said.counts, hand, refiner.cut)
+        if not abs(fill - hand.mean) <= max(FILL_TOLERANCE, CHANCE * error):
             self.run.warn(
                 f"{refiner.name}: boxes are filled to {fill:.0%}, hand masks fill {hand.mean:.0%} of theirs: the"
                 " teachers tell too little apart; train them longer"
             )
-        facts |= {"hand_fill": hand.mean, "reached_fill": fill, "shift": shift, "lowest_fill": lowest}
+        facts |= {"hand_fill": hand.mean, "reached_fill": fill, "fill_error": error}
+        facts |= {"shift": shift, "lowest_fill": lowest}
         return Calibration(shift, lowest), facts
 
     def refine(self, refiner: Refiner, samples: Sequence[Sample], finish: Finish, phase: str = "refine") -> None:

@@ -98,13 +98,30 @@ def test_calibration_reaches_the_fill_of_the_hand_masks():
     counts = np.stack([count_logits(box) for box in boxes])
     hand = HandFills(blobs(1, 60)[1], 0, "")
     before = np.mean([(box >= 0).mean() for box in boxes])
-    shift, fill = find_shift(counts, hand, 0.5)
+    shift, fill, _ = find_shift(counts, hand, 0.5)
     after = np.mean([(box + shift >= 0).mean() for box in boxes])
     assert abs(before - hand.mean) > 0.15 and abs(after - hand.mean) < 0.01 and fill == pytest.approx(after, abs=0.005)
     assert shift == pytest.approx(1.5, abs=0.4)
     # of a refiner that cuts elsewhere, the same pixels
-    other, _ = find_shift(counts, hand, 0.75)
+    other = find_shift(counts, hand, 0.75).logits
     assert other - shift == pytest.approx(np.log(3), abs=0.03)
+
+
+def test_a_difference_that_may_be_chance_moves_few_outlines():
+    random = np.random.default_rng(0)
+    places = np.linspace(-1, 1, 900)
+    # a teacher that is sure: a large shift moves its outlines by little
+    counts = np.stack([count_logits(40 * (places + random.uniform(0.2, 0.4)).astype(np.float32)) for _ in range(80)])
+    unshifted = find_shift(counts, HandFills(np.full(5, 0.65), 0, ""), 0.5).fill
+
+    def shift(boxes: int) -> float:
+        spread = np.linspace(-0.2, 0.2, boxes)
+        return find_shift(counts, HandFills(unshifted + 0.05 + spread, 0, ""), 0.5).logits
+
+    few, many = shift(12), shift(20_000)
+    # of the 4 that would make both fills equal
+    assert 0 < few < 1 and 3.5 < many < 4
+    assert find_shift(counts, HandFills(np.full(1, 0.9), 0, ""), 0.5).error > 0
 
 
 def test_empty_hand_boxes_lower_the_fill_that_is_wanted():
@@ -117,7 +134,7 @@ def test_empty_hand_boxes_lower_the_fill_that_is_wanted():
 
 def test_a_teacher_that_knows_nothing_is_shifted_only_so_far():
     counts = np.stack([count_logits(np.full(50, -11.0, np.float32))] * 9)
-    shift, fill = find_shift(counts, HandFills(np.full(9, 0.5), 0, ""), 0.5)
+    shift, fill, _ = find_shift(counts, HandFills(np.full(9, 0.5), 0, ""), 0.5)
     assert abs(shift) <= 4.01 and fill == 0
     assert len(EDGES) - 1 == counts.shape[1]
 
