@@ -12,7 +12,7 @@ from pipeseg.data.build import building
 from pipeseg.data.folder import DatasetFolder, images_by_stem
 from pipeseg.data.pictures import read_levels
 from pipeseg.errors import BadInput
-from pipeseg.refiners.source import loosened, part_boxes
+from pipeseg.refiners.source import SourceBoxes, choose_pictures, loosened, part_boxes
 
 # boxes around nothing, per true box
 FALSE = 0.05
@@ -120,7 +120,8 @@ def write_true(target: Path, images: list[Path], masks: Mapping[str, np.ndarray]
         writer.describe(name=target.name, groups={image.name: groups[image.name] for image in images})
 
 
-def write_full(datasets: Path, hybrid: str, masks: Mapping[str, np.ndarray], groups: Mapping[str, str]) -> None:
-    """Write `full`: the pictures of a hybrid dataset, all of them with their true masks."""
-    images = [sample.image for sample in DatasetFolder.open(datasets / hybrid).samples]
-    write_true(datasets / "full", images, masks, groups)
+def write_full(datasets: Path, masks: Mapping[str, np.ndarray], groups: Mapping[str, str], seed: int) -> None:
+    """Write `full`: the pictures that a refine run learns from, and the hand-drawn ones, all with their true masks."""
+    source, hand, val, test = (DatasetFolder.open(datasets / name) for name in ("source", "hand", "val", "test"))
+    chosen = choose_pictures(source, SourceBoxes.open(source, None), None, (hand, val, test), seed)
+    write_true(datasets / "full", [sample.image for sample in (*chosen.samples, *hand.samples)], masks, groups)

@@ -12,7 +12,7 @@ checkpoint and threshold on val, and is scored once on the same test pictures. A
 | box | hand masks and filled boxes, `--more` steps |
 | original | hand masks and 0.3 box + 0.7 (p > 0.75), Tversky loss, `--more` steps: the published recipe |
 | ours | hand masks and boxes refined by a teacher that learned about boxes (`--steps` steps), `--more` steps |
-| full | the true masks of all these pictures, `--more` steps: the upper bound |
+| full | the true masks of all these pictures, as many steps as `longer`: the upper bound |
 
 Each (class, hand masks, seed) is a process of its own, with split, boxes and start of its own; what `--work` holds
 already is not done again. Mean per-image IoU over test pictures with the class; intervals by cluster bootstrap over
@@ -172,8 +172,10 @@ def cell(text: str, folder: str) -> dict[str, Any]:
 
     teacher = arm("hand", "hand", stage="baseline", steps=this.steps)
     rest: dict[str, Any] = {"steps": this.more, "start": teacher}
+    # the teacher of `ours` takes as many steps as the baseline
+    whole_budget = {**rest, "steps": this.more + this.steps}
     if "longer" in this.arms:
-        arm("longer", "hand", seconds["hand"], stage="equal_budget", **{**rest, "steps": this.more + this.steps})
+        arm("longer", "hand", seconds["hand"], stage="equal_budget", **whole_budget)
     if "box" in this.arms:
         arm("box", "box", seconds["hand"] + refined("box", "box"), stage="final", **rest)
     if "original" in this.arms:
@@ -182,8 +184,8 @@ def cell(text: str, folder: str) -> dict[str, Any]:
     took = seconds["hand"] + refined("ours", "crops", steps=this.steps)
     arm("ours", "ours", took, stage="final", boxes={}, **rest)
     if "full" in this.arms:
-        write_full(workshop.settings.datasets_dir, "ours", masks, groups)
-        arm("full", "full", seconds["hand"], stage="full_masks", **rest)
+        write_full(workshop.settings.datasets_dir, masks, groups, this.seed)
+        arm("full", "full", seconds["hand"], stage="full_masks", **whole_budget)
     shutil.rmtree(work)
     tested = {name: groups[name] for name in scores["hand"]}
     return {"scores": scores, "seconds": seconds, "groups": tested}
