@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from pipeseg.data.build import DatasetWriter, building_together
+from pipeseg.data.description import NO_REFINER
 from pipeseg.data.folder import DatasetFolder, Sample
 from pipeseg.data.parallel import threaded
 from pipeseg.data.pictures import picture_size
 from pipeseg.errors import BadInput
 from pipeseg.refiners import BoxPicture, Calibration, Refiner, View, candidates_of
+from pipeseg.refiners.base import NEUTRAL
 from pipeseg.refiners.box_learning import steps_learned, teach_boxes
-from pipeseg.refiners.contest import Score, hold_contest
+from pipeseg.refiners.contest import Alone, hold_contest
 from pipeseg.refiners.results import (
     EXAMPLES,
     BoxRow,
@@ -85,17 +87,19 @@ def refine(run: Run, checkpoints: Sequence[Path]) -> None:
     }
     # both or none: a val of another round would choose the checkpoint
     with building_together([target, target_val]) as (writer, val_writer):
-        rows = _write_refined(bench, candidates[label], calibration, chosen, writer)
+        # where no refined mask is worth it, pictures without a defect would be all that boxes teach
+        learned_from = () if label == NO_REFINER else chosen.samples
+        rows = _write_refined(bench, candidates[label], calibration, chosen, writer) if learned_from else []
         for sample in hand.samples:
             writer.add(sample.image, sample.mask)
-        groups = {sample.name: sample.group for sample in (*chosen.samples, *hand.samples)}
+        groups = {sample.name: sample.group for sample in (*learned_from, *hand.samples)}
         writer.describe(name=target.name, set="train", groups=groups, **described)
         for sample in validation.samples:
             val_writer.add(sample.image, sample.mask)
         groups_val = {sample.name: sample.group for sample in validation.samples}
         val_writer.describe(name=target_val.name, set="validation", groups=groups_val, **described)
     facts["total_steps"] = steps_learned(learned)
-    _report(run, target, label, facts, rows, len(chosen.boxed), len(groups))
+    _report(run, target, label, facts, rows, len(chosen.boxed) if learned_from else 0, len(groups))
 
 
 def _load_teachers(run: Run, candidates: dict[str, Refiner], checkpoints: Sequence[Path]) -> Teachers | None:
@@ -127,7 +131,7 @@ def _settle(
     validation: Sequence[Sample],
     boxes: SourceBoxes,
 ) -> tuple[str, Calibration, dict[str, Any]]:
-    """Return which candidate refines (its label), its calibration, and the facts behind both.
+    """Return which candidate refines (its label, or `NO_REFINER`), its calibration, and the facts behind both.
 
     Fill rates come from train masks alone; val masks choose between candidates, and test masks nothing.
     """
@@ -139,14 +143,11 @@ def _settle(
             f"hand masks fill {hand.mean:.0%} of {len(hand.values)} boxes ({hand.origin}); {hand.false} more are empty"
         )
     found = {label: bench.calibrate(refiner, hand) for label, refiner in candidates.items()}
-    if len(candidates) == 1:
-        [(label, (calibration, facts))] = found.items()
-        return label, calibration, {"calibration": facts} if facts else {}
-    calibrations = {label: calibration for label, (calibration, _) in found.items()}
-    scores = _contest(bench, candidates, calibrations, validation, boxes)
-    label = scores[0].refiner
-    calibration, facts = found[label]
-    chosen = {"chosen": label, "scores": {score.refiner: round(score.iou, 4) for score in scores}}
+    label, chosen = next(iter(candidates)), {}
+    if len(candidates) > 1 or candidates[label].least_gain:
+        calibrations = {label: calibration for label, (calibration, _) in found.items()}
+        label, chosen = _contest(bench, candidates, calibrations, validation, boxes)
+    calibration, facts = found.get(label, (NEUTRAL, {}))
     return label, calibration, {**chosen, "calibration": facts} if facts else chosen
 
 
@@ -156,7 +157,8 @@ def _contest(
     calibrations: dict[str, Calibration],
     validation: Sequence[Sample],
     boxes: SourceBoxes,
-) -> list[Score]:
+) -> tuple[str, dict[str, Any]]:
+    """Try the candidates on val; return the label of the best one, or `NO_REFINER`, and the scores behind it."""
     run = bench.run
     hand = list(threaded(lambda sample: hand_picture(sample, boxes), validation))
     if guessed := sum(found.is_guessed for found in hand):
@@ -170,11 +172,25 @@ def _contest(
         return of_hand[sample]
 
     trial = Workbench(run, (), boxes_of, bench.teachers, bench.batch_size, bench.box_networks)
-    scores = hold_contest(trial, candidates, calibrations, hand)
+    entrants = dict(candidates)
+    if bench.teachers and any(refiner.least_gain for refiner in candidates.values()):
+        entrants[NO_REFINER] = Alone(bench.teachers.threshold)
+    scores = hold_contest(trial, entrants, calibrations, hand)
     write_scores(run.directory.results / "refiners.csv", scores)
-    told = ", ".join(f"{score.refiner} {score.iou:.4f}" for score in scores)
-    run.message(f"IoU inside the boxes of {scores[0].pictures} val pictures: {told}; {scores[0].refiner} refines")
-    return scores
+    best = next(score for score in scores if score.refiner != NO_REFINER)
+    told = ", ".join(f"{_spoken(score.refiner)} {score.iou:.4f}" for score in scores)
+    label, end = best.refiner, f"{best.refiner} refines"
+    if alone := next((score for score in scores if score.refiner == NO_REFINER), None):
+        gain, least = best.gain(alone), max(refiner.least_gain for refiner in candidates.values())
+        if gain < least:
+            label = NO_REFINER
+            end = f"{best.refiner} takes away {gain:.0%} of the error, {least:.0%} are wanted (least_gain)"
+    run.message(f"IoU of masks of {best.pictures} val pictures: {told}; {end}")
+    return label, {"chosen": label, "scores": {score.refiner: round(score.iou, 4) for score in scores}}
+
+
+def _spoken(label: str) -> str:
+    return "the teachers without boxes" if label == NO_REFINER else label
 
 
 def _write_refined(
@@ -206,6 +222,16 @@ def _write_refined(
 def _report(
     run: Run, target: Path, label: str, facts: dict[str, Any], rows: list[BoxRow], refined: int, total: int
 ) -> None:
+    described = read_json(target / "dataset.json")
+    run.directory.update(datasets={"hybrid": {"name": target.name, "fingerprint": described["fingerprint"]}})
+    if label == NO_REFINER:
+        write_json(run.directory.results / "summary.json", {"refiner": label, **facts})
+        run.metrics({"refine/pictures": 0}, step=total, epoch=1)
+        run.warn(
+            f"{target.name}: {total} pictures, hand masks alone: refined masks would teach less than longer training on"
+            " hand masks does; learn from them all the same with refiner.args.least_gain: 0"
+        )
+        return
     decisions = count_decisions(rows)
     pixels = [(row.x_max - row.x_min) * (row.y_max - row.y_min) for row in rows]
     kept = [1.0 if row.decision == "reset" else row.fill for row in rows]
@@ -217,7 +243,5 @@ def _report(
     measured = facts.get("calibration", {})
     values |= {f"refine/{key}": value for key, value in measured.items() if isinstance(value, float)}
     run.metrics(values, step=total, epoch=1)
-    described = read_json(target / "dataset.json")
-    run.directory.update(datasets={"hybrid": {"name": target.name, "fingerprint": described["fingerprint"]}})
     told = [f"{count} of {len(rows)} boxes {word}" for word, count in decisions.items() if count and word != "kept"]
     run.message("; ".join([f"{target.name}: {total} pictures; {label} keeps {fill:.0%} of the boxes' area", *told]))

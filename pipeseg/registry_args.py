@@ -76,6 +76,7 @@ _ENSEMBLE: Arguments = {
     "band": Argument([0.3, 0.7], "of weight: band: what lies between counts nothing"),
     "false_boxes": Argument(True, "boxes that are hardly filled count nothing", _SWITCH),
     "reset_below": Argument(0.0, "boxes that keep less than this share are filled; 0 = never"),
+    "least_gain": Argument(0.0, "share of the teachers' error on val that must go; else hand masks alone; 0 = any"),
 }
 REFINER_ARGS: dict[str, Arguments] = {
     "box": {},
@@ -99,6 +100,7 @@ REFINER_ARGS: dict[str, Arguments] = {
         "teachers": Argument("all", "which baselines learn it", ("first", "all")),
         **_ENSEMBLE,
         "target": Argument("hard", _ENSEMBLE["target"].help, _ENSEMBLE["target"].choices),
+        "least_gain": Argument(0.25, _ENSEMBLE["least_gain"].help),
     },
     "auto": {"candidates": Argument(None, "refiners to try: names or {name, args}; null = the usual ones")},
 }

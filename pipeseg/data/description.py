@@ -7,6 +7,8 @@ from typing import Any
 from pipeseg.errors import BadInput, os_error_sentence
 
 FILE = "dataset.json"
+# `parameters.chosen` of a hybrid dataset whose refined masks were not worth learning from: it holds hand masks alone
+NO_REFINER = "none"
 
 
 def read_description(folder: Path) -> dict[str, Any]:

@@ -103,6 +103,8 @@ class Refiner:
         needs_image: looks at the picture itself.
         calibrates: wants a `shift`; `cut` is the probability from which it takes a pixel for defect.
         finds_false_boxes: wants `lowest`.
+        least_gain: share of the teachers' error on val that masks have to take away, its own and those of the other
+            candidates; below, they are not learned from. 0 = they always are.
     """
 
     view: View | None = None
@@ -110,6 +112,7 @@ class Refiner:
     calibrates: bool = False
     finds_false_boxes: bool = False
     cut: float = 0.5
+    least_gain: float = 0.0
     name: ClassVar[str]
 
     def __call__(self, picture: BoxPicture, calibration: Calibration = NEUTRAL) -> Refined:

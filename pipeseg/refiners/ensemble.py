@@ -39,6 +39,7 @@ class EnsembleRefiner(Refiner):
         false_boxes: a box that is filled far less than hand masks fill theirs counts nothing: it may show no defect.
         reset_below: a box that keeps a smaller share than this is reset to the filled box (the rule of Khoreva et al.
             2017, Simple Does It, with 0.5); 0 = never.
+        least_gain: share of the teachers' error (1 - IoU) on val that the masks have to take away to be learned from.
     """
 
     name = "ensemble"
@@ -52,6 +53,7 @@ class EnsembleRefiner(Refiner):
         band: tuple[float, float] = (0.3, 0.7),
         false_boxes: bool = True,
         reset_below: float = 0.0,
+        least_gain: float = 0.0,
     ):
         check_choice("flips", flips, ("none", "horizontal", "dihedral"))
         self.view = View("all", flips)
@@ -60,6 +62,7 @@ class EnsembleRefiner(Refiner):
         self.is_soft = check_choice("target", target, ("soft", "hard")) == "soft"
         self.weight = check_choice("weight", weight, ("confidence", "band", "none"))
         self.reset_below = check_share("reset_below", reset_below)
+        self.least_gain = check_share("least_gain", least_gain)
         if not isinstance(band, list | tuple) or len(band) != 2 or not 0 <= band[0] < band[1] <= 1:
             raise BadInput(f"refiner.args.band: must be two rising numbers from 0 to 1 (got {band!r})")
         self.band = (float(band[0]), float(band[1]))

@@ -5,6 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from statistics import fmean
 
 import cv2
 import numpy as np
@@ -69,6 +70,11 @@ class Teachers:
     def records(self) -> list[dict[str, object]]:
         """What is written down of each: run, SHA-256 of the weights, what it learned from."""
         return [teacher.record for teacher in self.teachers]
+
+    @property
+    def threshold(self) -> float:
+        """Mean of the probabilities from which each takes a pixel for defect."""
+        return fmean(teacher.header.threshold for teacher in self.teachers)
 
     def of(self, view: View) -> list[Teacher]:
         return self.teachers[:1] if view.teachers == "first" else self.teachers

@@ -28,7 +28,7 @@ from pipeseg.training.evaluate import SCORING_BATCH, evaluate, summarise
 from pipeseg.training.memory import describe_memory, is_out_of_memory, peak_memory
 from pipeseg.training.optim import learning_rate
 from pipeseg.training.report import report
-from pipeseg.training.sets import Sets, load_sets, record_datasets
+from pipeseg.training.sets import Sets, load_sets, record_datasets, without_idle_boxes
 from pipeseg.training.step import Learner
 from pipeseg.training.threshold import DEFAULT_THRESHOLD
 from pipeseg.training.waits import Waits
@@ -59,6 +59,7 @@ def train(run: Run, start: Path | None = None) -> None:
     criterion = build_loss(config.criterion).to(hardware.device)
     sets = load_sets(run, config)
     record_datasets(run, sets)
+    config = without_idle_boxes(run, config, sets)
     goes_on = run.directory.last_checkpoint.exists()
     begun = start is not None or goes_on
     model = build_model(config.model, run, len(config.classes), from_scratch=not begun).to(hardware.device)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pipeseg.data.description import NO_REFINER, read_description
 from pipeseg.data.folder import DatasetFolder, Sample
 from pipeseg.data.loading import Pictures
 from pipeseg.errors import BadInput
@@ -102,6 +103,18 @@ def record_datasets(run: Run, sets: Sets) -> None:
                 " put it back, or launch a new run"
             )
     run.directory.update(datasets=datasets)
+
+
+def without_idle_boxes(run: Run, config: TrainConfig, sets: Sets) -> TrainConfig:
+    """Return the config, without `boxes` where a refine run found that its masks would not help and left them out."""
+    if config.boxes is None or any(sample.boxes for pictures in sets.train for sample in pictures.samples):
+        return config
+    for folder in (pictures.folder for pictures in sets.train):
+        made = read_description(folder.path).get("parameters")
+        if isinstance(made, dict) and made.get("chosen") == NO_REFINER:
+            run.message(f"{folder.name}: hand masks alone, no refined ones were worth it; boxes teach nothing")
+            return config.model_copy(update={"boxes": None})
+    return config
 
 
 def _describe(folders: Iterable[DatasetFolder]) -> dict[str, Any]:

@@ -163,7 +163,7 @@ def test_a_copy_learns_and_the_teacher_stays():
 
 
 def test_a_refine_run_with_crops(workshop, teacher):
-    run = workshop.run(REFINING, refiner={"name": "crops", "args": {**SHORT, "false_boxes": False}})
+    run = workshop.run(REFINING, refiner={"name": "crops", "args": {**SHORT, "false_boxes": False, "least_gain": 0}})
     refine(run, [teacher])
     events = read_events(run.directory.events_file)
     assert {"learning boxes", "calibrate", "refine"} <= {event.get("phase") for event in events}

@@ -156,6 +156,27 @@ def test_auto_takes_what_is_nearest_to_val(workshop, teachers, winner):
     assert set(np.unique(mask)) == {0, 255}
 
 
+@pytest.mark.parametrize(("least_gain", "kept"), [(0.25, True), (0.9, False)])
+def test_masks_that_gain_too_little_are_not_learned_from(workshop, tmp_path, least_gain, kept):
+    # sees the defect everywhere, so that boxes alone make its masks better
+    teacher = make_teacher(tmp_path / "t" / "checkpoints" / "best.safetensors", 5, bias=2.0)
+    run = workshop.run(REFINING, refiner={"name": "ensemble", "args": {"calibrate": False, "least_gain": least_gain}})
+    refine(run, [teacher])
+    with (run.directory.results / "refiners.csv").open(newline="") as file:
+        iou = {row["refiner"]: float(row["iou"]) for row in csv.DictReader(file)}
+    assert iou.keys() == {"ensemble", "none"} and 0.25 < (iou["ensemble"] - iou["none"]) / (1 - iou["none"]) < 0.9
+    facts = json.loads((workshop.settings.datasets_dir / "tiny_deposition_H1" / "dataset.json").read_text())
+    assert facts["parameters"]["chosen"] == ("ensemble" if kept else "none")
+    assert ("refines" in texts(run, "message")) == kept
+    assert ("hand masks alone" in texts(run, "warning")) == (not kept)
+    assert {file for file in hybrid(workshop) if file < name(HAND.stop)} == set(map(name, HAND))
+    assert (set(hybrid(workshop)) == set(map(name, HAND))) == (not kept)
+    sets = {"train_dataset": "tiny_deposition_H1", "validation_dataset": "tiny_deposition_H1_VAL"}
+    final = workshop.train(stage="final", boxes={}, epochs=1, **sets)
+    assert ("no refined ones were worth it" in texts(final, "message")) == (not kept)
+    assert (final.directory.results / "per_image.csv").exists()
+
+
 def test_what_was_stored_refines_as_what_is_asked_again(workshop, teachers, monkeypatch):
     from pipeseg.refiners import workbench
 
