@@ -9,27 +9,20 @@ from typing import Any
 
 from torch import nn
 
-from pipeseg.data.fingerprint import digest_file
-from pipeseg.data.loading import Batch, training_loader
+from pipeseg.data.loading import Batch
 from pipeseg.errors import BadInput, RunFailed
-from pipeseg.registry import LOSSES, MODELS, build
 from pipeseg.run import Run
-from pipeseg.schema import CriterionConfig, ModelConfig, TrainConfig
-from pipeseg.training.checkpoint import (
-    UNNAMED_CLASS,
-    Checkpoint,
-    load_training,
-    load_weights,
-    read_header,
-    save_checkpoint,
-)
-from pipeseg.training.device import Hardware, default_workers, generator_states, restore_generators, seed_everything
+from pipeseg.schema import TrainConfig
+from pipeseg.training.checkpoint import Checkpoint, load_training, read_header, save_checkpoint
+from pipeseg.training.device import Hardware, generator_states, restore_generators, seed_everything
 from pipeseg.training.evaluate import SCORING_BATCH, evaluate, summarise
 from pipeseg.training.memory import describe_memory, is_out_of_memory, peak_memory
+from pipeseg.training.networks import build_loss, build_model, check_size, count_parameters, take_weights
 from pipeseg.training.optim import learning_rate
 from pipeseg.training.report import report
 from pipeseg.training.sets import Sets, load_sets, record_datasets, without_idle_boxes
 from pipeseg.training.step import Learner
+from pipeseg.training.steps import batches_from, count_steps
 from pipeseg.training.threshold import DEFAULT_THRESHOLD
 from pipeseg.training.waits import Waits
 
@@ -59,15 +52,15 @@ def train(run: Run, start: Path | None = None) -> None:
     criterion = build_loss(config.criterion).to(hardware.device)
     sets = load_sets(run, config)
     record_datasets(run, sets)
-    config = without_idle_boxes(run, config, sets)
+    config = without_idle_boxes(run, config, sets.train)
     goes_on = run.directory.last_checkpoint.exists()
     begun = start is not None or goes_on
     model = build_model(config.model, run, len(config.classes), from_scratch=not begun).to(hardware.device)
     if start is not None and not goes_on:
-        _take_weights(model, start, run)
-    _check_size(model, config.image_size)
+        take_weights(model, start, run)
+    check_size(model, config.image_size)
     size = "x".join(map(str, config.image_size))
-    run.message(f"{config.model.name} on {hardware.describe()}, {size} px, {_parameters(model)} parameters")
+    run.message(f"{config.model.name} on {hardware.describe()}, {size} px, {count_parameters(model)} parameters")
     trainer = Trainer(run, config, hardware, model, criterion, sets)
     try:
         if goes_on:
@@ -84,60 +77,6 @@ def train(run: Run, start: Path | None = None) -> None:
         numbers = describe_memory(hardware.device)
         where = f"out of memory on {hardware.describe()} ({numbers})"
         raise RunFailed(f"{where}; lower image_size or batch_size") from error
-
-
-def build_model(config: ModelConfig, run: Run, classes: int = 1, *, from_scratch: bool = True) -> nn.Module:
-    """Build the network with one output per class; says so first, because weights may have to be downloaded.
-
-    Args:
-        from_scratch: all weights come from elsewhere if not, so that the encoder's own are not needed.
-    """
-    if not from_scratch:
-        return build(MODELS, config.name, **{**config.args, "encoder_weights": None, "classes": classes})
-    weights = config.args.get("encoder_weights", "imagenet")
-    run.message(f"building {config.name}" + (f" with {weights} weights" if weights else ", weights random"))
-    return build(MODELS, config.name, **{**config.args, "classes": classes})
-
-
-def _take_weights(model: nn.Module, start: Path, run: Run) -> None:
-    """Fill the network with the weights of another run's checkpoint and record them.
-
-    Raises:
-        BadInput: they are of another network or of other classes.
-    """
-    config, header = run.config, read_header(start)
-    assert isinstance(config, TrainConfig)
-    wanted = tuple(str(each or UNNAMED_CLASS) for each in config.classes)
-    if header.classes != wanted:
-        raise BadInput(f"start_from: {header.run_id} learned {', '.join(header.classes)}, not {', '.join(wanted)}")
-    try:
-        load_weights(model, start)
-    except RuntimeError:
-        raise BadInput(
-            f"start_from: {header.run_id} is of another network ({header.model['name']}); give both runs the same model"
-        ) from None
-    facts = {"run_id": header.run_id, "weights_sha256": digest_file(start), "steps": header.step}
-    run.directory.update(start=facts)
-    run.message(f"starts from the weights of {header.run_id}, step {header.step}")
-
-
-def _check_size(model: nn.Module, size: tuple[int, int]) -> None:
-    # imported when a network has been built: the networks' library takes seconds
-    from pipeseg.models import check_size
-
-    check_size(model, size)
-
-
-def build_loss(config: CriterionConfig) -> nn.Module:
-    """Build the loss; `BadInput` names an argument that it does not take."""
-    try:
-        return build(LOSSES, config.name, **config.args)
-    except TypeError as error:
-        raise BadInput(f"criterion.args: {config.name}: {str(error).split('()')[-1].strip()}") from error
-
-
-def _parameters(model: nn.Module) -> str:
-    return f"{sum(parameter.numel() for parameter in model.parameters()) / 1e6:.1f} M"
 
 
 @dataclass(slots=True)
@@ -170,10 +109,8 @@ class Trainer:
     _saved: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        config = self.config
-        pictures = sum(map(len, self.sets.train))
-        self.steps_per_epoch = config.steps_per_epoch or math.ceil(pictures / config.pictures_per_step)
-        self.learner = Learner(config, self.hardware, self.model, self.criterion, self.run.warn)
+        self.steps_per_epoch = count_steps(self.config, self.sets.train)
+        self.learner = Learner(self.config, self.hardware, self.model, self.criterion, self.run.warn)
 
     @property
     def total(self) -> int:
@@ -221,18 +158,7 @@ class Trainer:
 
     def batches(self) -> Iterable[Batch]:
         """Return the batch of every step that is left."""
-        config, device = self.config, self.hardware.device
-        return training_loader(
-            self.sets.train,
-            batch_size=config.pictures_per_step,
-            steps=self.total,
-            seed=config.seed,
-            augment=config.augment,
-            workers=default_workers(device) if config.num_workers is None else config.num_workers,
-            pin=device.type == "cuda",
-            start=self.step,
-            hand_share=config.boxes.hand_share if config.boxes else None,
-        )
+        return batches_from(self.step, self.total, self.config, self.sets.train, self.hardware.device)
 
     def choose(self) -> None:
         """Let a person at the terminal take the last weights instead of the best ones; the rule is the best on val."""
