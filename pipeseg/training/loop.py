@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -26,6 +26,9 @@ from pipeseg.training.steps import batches_from, count_steps
 from pipeseg.training.threshold import DEFAULT_THRESHOLD
 from pipeseg.training.waits import Waits
 
+if TYPE_CHECKING:
+    from pipeseg.training.ranks import Ranks
+
 # points of train/loss per epoch: the only moments when the loop waits for the device
 POINTS_PER_EPOCH = 20
 
@@ -41,15 +44,33 @@ def train(run: Run, start: Path | None = None) -> None:
 
     Raises:
         BadInput: data, model, loss, start or device cannot be used; nothing has been learned yet.
-        RunFailed: the loss is no number any more, or memory ran out.
+        RunFailed: the loss is no number any more, memory ran out, or another rank has ended.
         StopRequested: a person stopped it; `last` is saved.
     """
     config = run.config
     assert isinstance(config, TrainConfig)
     seed_everything(config.seed, deterministic=config.deterministic)
-    hardware = Hardware.choose(config.device, config.precision)
+    hardware = Hardware.choose(config.device, config.precision, config.devices)
     # before the data are read: a mistake in its arguments is told at once
     criterion = build_loss(config.criterion).to(hardware.device)
+    if config.devices == 1:
+        _train(run, start, config, hardware, criterion)
+        return
+    # nothing of this is loaded where it is not needed
+    from pipeseg.training.ranks import Ranks
+
+    with Ranks(run, hardware) as ranks:
+        _train(run, start, config, hardware, criterion, ranks)
+
+
+def _train(
+    run: Run,
+    start: Path | None,
+    config: TrainConfig,
+    hardware: Hardware,
+    criterion: nn.Module,
+    ranks: "Ranks | None" = None,
+) -> None:
     sets = load_sets(run, config)
     record_datasets(run, sets)
     config = without_idle_boxes(run, config, sets.train)
@@ -60,8 +81,9 @@ def train(run: Run, start: Path | None = None) -> None:
         take_weights(model, start, run)
     check_size(model, config.image_size)
     size = "x".join(map(str, config.image_size))
-    run.message(f"{config.model.name} on {hardware.describe()}, {size} px, {count_parameters(model)} parameters")
-    trainer = Trainer(run, config, hardware, model, criterion, sets)
+    where = hardware.describe() + (f", {config.devices} devices" if ranks else "")
+    run.message(f"{config.model.name} on {where}, {size} px, {count_parameters(model)} parameters")
+    trainer = Trainer(run, config, hardware, model, criterion, sets, ranks)
     try:
         if goes_on:
             trainer.restore()
@@ -87,6 +109,7 @@ class Trainer:
         step: optimizer steps done; `scored` is the step after which val was scored last.
         seconds: spent in the loop, over all attempts of a run that was resumed.
         chosen_by: who chose the weights that are reported, `rule` (the best on val) or `person`.
+        ranks: the others that learn with this one; None where there is one device.
     """
 
     run: Run
@@ -95,6 +118,7 @@ class Trainer:
     model: nn.Module
     criterion: nn.Module
     sets: Sets
+    ranks: "Ranks | None" = None
     step: int = 0
     scored: int = 0
     best: Checkpoint | None = None
@@ -110,7 +134,8 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.steps_per_epoch = count_steps(self.config, self.sets.train)
-        self.learner = Learner(self.config, self.hardware, self.model, self.criterion, self.run.warn)
+        exchange = self.ranks.exchange(self.model) if self.ranks else None
+        self.learner = Learner(self.config, self.hardware, self.model, self.criterion, self.run.warn, exchange)
 
     @property
     def total(self) -> int:
@@ -124,7 +149,7 @@ class Trainer:
     @property
     def scoring_batch(self) -> int:
         """Pictures scored at once; where memory ran out, no more than are learned at once."""
-        return self.learner.micro if self.learner.shrunk else max(self.config.pictures_per_step, SCORING_BATCH)
+        return self.learner.micro if self.learner.shrunk else max(self.config.pictures_per_device, SCORING_BATCH)
 
     @property
     def epoch(self) -> int:
@@ -135,6 +160,8 @@ class Trainer:
         """Run every step that is left; validates `scoring_per_epoch` times an epoch, the last time at its end."""
         config, run = self.config, self.run
         loader = self.batches()
+        if self.ranks:
+            self.ranks.connect()
         point_every = max(1, self.steps_per_epoch // POINTS_PER_EPOCH)
         self._began, first = time.monotonic(), self.step
         self.model.train()
@@ -145,6 +172,8 @@ class Trainer:
             run.obey(self.save_last)
             if time.monotonic() - self._saved > 60 * config.checkpoint_minutes:
                 self.save_last()
+            if self.ranks:
+                self.ranks.begin(self.step)
             self.learner.learn(batch, learning_rate(config, self.step, self.total), self.step / self.total)
             self.step += 1
             if self.step % point_every == 0:
@@ -155,6 +184,8 @@ class Trainer:
                 if self._is_over():
                     break
         self.seconds, self._began = self._spent(), time.monotonic()
+        if self.ranks:
+            self.ranks.close()
 
     def batches(self) -> Iterable[Batch]:
         """Return the batch of every step that is left."""
@@ -264,6 +295,8 @@ class Trainer:
     def save_last(self) -> None:
         """Write `last`: at every validation, every `checkpoint_minutes`, before a pause or stop, and when asked."""
         path = self.run.directory.last_checkpoint
+        if self.ranks:
+            self.ranks.settle()
         save_checkpoint(path, self.model, self._header(), self._state())
         self._saved = time.monotonic()
         self._tell_checkpoint(path)
