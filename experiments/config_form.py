@@ -33,7 +33,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("validation_metrics", "evaluation_metrics", "threshold", "scoring_per_epoch", "save_by_metric"),
         "visualization_samples",
     ),
-    "Machine": ("device", "precision", "deterministic", "compile", "num_workers", "checkpoint_minutes", "jobs"),
+    "Machine": (
+        *("device", "devices", "precision", "deterministic", "compile", "num_workers", "checkpoint_minutes", "jobs"),
+    ),
 }
 
 

@@ -82,7 +82,7 @@ def _read(pynvml: Any, index: int, name: str) -> Gpu:
 
 
 def memory_needed(settings: Settings, experiment: str, config: "Config") -> tuple[float, str] | None:
-    """Return how much GPU memory a run will need, GiB, and how that is known; None where it computes on no GPU.
+    """Return how much memory a run will need on each of its GPUs, GiB, and how that is known; None where it has none.
 
     The last run of this experiment with the same network, size and batch says it; without one it is guessed.
     """
@@ -112,6 +112,8 @@ def _of_last_run(settings: Settings, experiment: str, config: "Config") -> tuple
             values = read_yaml(run.directory.config_file)
         except ConfigError:
             continue
-        if all(values.get(key) == wanted.get(key) for key in _ALIKE):
+        # a config that does not say it is of one
+        same_share = values.get("devices", 1) == wanted.get("devices", 1)
+        if same_share and all(values.get(key) == wanted.get(key) for key in _ALIKE):
             return round(peak + CONTEXT_GIB, 1), f"the peak of {run.run_id}"
     return None

@@ -184,11 +184,14 @@ def _device(launch: Launch) -> list[Check]:
     if config.stage == "study":
         where = ", ".join(f"{gpu.device} {gpu.free:.1f} GiB free" for gpu in gpus) or "no GPU: its runs share the CPU"
         return [_with_work("device", where, busy, [MACHINE, *busy])]
-    device = getattr(config, "device", "cpu")
+    device, count = getattr(config, "device", "cpu"), getattr(config, "devices", 1)
+    if count > 1 and device != "cpu":
+        return [_several(launch, gpus, count, busy)]
     if device == "mps":
         return [Check("device", "ok", "mps")]
     if device == "cpu" or (device == "auto" and not gpus):
         text = "the CPU" if device == "cpu" else "no GPU here: the CPU"
+        text += f", {count} processes" if count > 1 else ""
         check = _with_work("device", text, busy, [MACHINE, "cpu"])
         slow = device == "auto" and check.state == "ok"
         return [Check("device", "warn", f"{text}, which is slow") if slow else check]
@@ -201,6 +204,18 @@ def _device(launch: Launch) -> list[Check]:
     if needed and gpu.free < needed[0]:
         return [Check("device", "warn", f"{text}; needs {needed[0]:.1f} GiB ({needed[1]}): queue it")]
     return [_with_work("device", text, busy, [MACHINE, gpu.device])]
+
+
+def _several(launch: Launch, gpus: Sequence[Gpu], count: int, busy: Mapping[str, str]) -> Check:
+    """Check the GPUs of a training that takes several; what it asks for is there or it cannot start."""
+    if len(gpus) < count:
+        there = ", ".join(gpu.device for gpu in gpus) or "no GPU"
+        return Check("device", "fail", f"devices: {count} GPUs are not there ({there}); lower devices, or device: cpu")
+    needed = memory_needed(launch.settings, launch.experiment.name, launch.config)
+    text = ", ".join(f"{gpu.device} {gpu.free:.1f} of {gpu.total:.1f} GiB free" for gpu in gpus[:count])
+    if needed and min(gpu.free for gpu in gpus[:count]) < needed[0]:
+        return Check("device", "warn", f"{text}; needs {needed[0]:.1f} GiB on each ({needed[1]}): queue it")
+    return _with_work("device", text, busy, [MACHINE, *(gpu.device for gpu in gpus[:count])])
 
 
 def _with_work(name: str, text: str, busy: Mapping[str, str], places: Sequence[str]) -> Check:

@@ -88,6 +88,7 @@ def prepare(
         "stage": config.stage,
         "defect_class": config.defect_class,
         "device": getattr(config, "device", None),
+        "devices": getattr(config, "devices", 1),
         "created": time.time(),
         "status": "starting",
         "command": [sys.executable, "-m", "experiments", "launch", experiment.name, *asked],

@@ -74,7 +74,8 @@ class Machine:
         tree, pids = self._look_at_run(info) if info else (None, frozenset())
         gpus = nvml.gpus()
         if info is not None:
-            gpus = gpus_of_run(gpus, pids, info.get(DEVICE_KEY), device)
+            count = info.get("devices")
+            gpus = gpus_of_run(gpus, pids, info.get(DEVICE_KEY), device, count if isinstance(count, int) else 1)
         return Reading(time.time(), self._look_at_host(), gpus, tree)
 
     def _look_at_host(self) -> Host:
@@ -114,7 +115,9 @@ class Machine:
         return tree, frozenset(process.pid for process in self._processes)
 
 
-def gpus_of_run(gpus: Sequence[Gpu], pids: frozenset[int], given: str | None, device: str) -> tuple[Gpu, ...]:
+def gpus_of_run(
+    gpus: Sequence[Gpu], pids: frozenset[int], given: str | None, device: str, count: int = 1
+) -> tuple[Gpu, ...]:
     """Return the cards that a run works on.
 
     Those on which its processes compute; where the driver does not know them (in a container), those that it was
@@ -123,12 +126,15 @@ def gpus_of_run(gpus: Sequence[Gpu], pids: frozenset[int], given: str | None, de
     Args:
         given: what `CUDA_VISIBLE_DEVICES` was set to for the run: indices or UUIDs.
         device: of its config.
+        count: how many of them it takes; several are the first ones.
     """
     if own := tuple(gpu for gpu in gpus if gpu.pids & pids):
         return own
     if given:
         names = [name.strip() for name in given.split(",")]
         return tuple(gpu for gpu in gpus if str(gpu.index) in names or gpu.uuid in names)
+    if count > 1 and device != "cpu":
+        return tuple(gpus[:count])
     if found := _CUDA.fullmatch(device):
         index = int(found[1] or 0)
         return tuple(gpu for gpu in gpus if gpu.index == index)

@@ -73,12 +73,18 @@ def start_tags(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, 
     )
 
 
+def is_of_recipe(key: str, value: Any) -> bool:
+    """Tell whether a dotted key says how a model was trained; several devices do: BatchNorm sees their parts."""
+    # one device is what runs had before there was the key
+    return key.partition(".")[0] not in NOT_RECIPE and (key, str(value)) != ("devices", "1")
+
+
 def recipe(config: Mapping[str, Any]) -> str:
     """Return a hash (16 hex) of how a model was trained, whatever it learned from and with which seed.
 
     A baseline and a final of one recipe differ in their training data alone; within a stage they are repetitions.
     """
-    done = {key: value for key, value in config.items() if key not in NOT_RECIPE}
+    done = {key: value for key, value in config.items() if is_of_recipe(key, value)}
     return hashlib.sha256(json.dumps(done, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 

@@ -79,7 +79,7 @@ def add(
         overrides: `key.sub=value` texts as typed, as for a sweep.
         name: what the person calls the run; with several, each carries its values behind it.
         device: auto, cpu or cuda:N.
-        memory: free GPU memory that they wait for, GiB; None = what the last such run took, else a guess.
+        memory: free memory that they wait for on each GPU, GiB; None = what the last such run took, else a guess.
 
     Raises:
         BadInput: a run could not start; nothing was added.
@@ -124,7 +124,8 @@ def _needs(settings: Settings, experiment: Experiment, overrides: list[str], mem
     place = {"cuda": AUTO, "mps": CPU}.get(device, device)
     known = (memory, "as asked") if memory is not None else memory_needed(settings, experiment.name, config)
     amount, source = known if known and place != CPU else (None, "")
-    return {"place": place, "memory": amount, "memory_from": source}
+    devices = getattr(config, "devices", 1) if place != CPU else 1
+    return {"place": place, "devices": devices, "memory": amount, "memory_from": source}
 
 
 # -- changing ------------------------------------------------------------------------------------------------------

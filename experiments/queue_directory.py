@@ -34,7 +34,9 @@ class Entry:
         overrides: applied to the config as it was when the entry was added.
         device: as the person wished it: auto, cpu or cuda:N.
         place: where it will compute: auto, cpu, cuda:N, or `machine` for a study, which has the whole machine.
-        memory: free GPU memory that it waits for, GiB; None where it needs no GPU. `memory_from` is how that is known.
+        devices: how many GPUs it takes at once, where it computes on GPUs.
+        memory: free memory that it waits for on each GPU, GiB; None where it needs none. `memory_from` is how that is
+            known.
         added, changed: unix seconds; `changed` is when `state` last changed.
         held: it waits until a person releases it.
         now: it starts at once, whatever works where it will compute.
@@ -50,6 +52,7 @@ class Entry:
     name: str | None = None
     device: str = "auto"
     place: str = "auto"
+    devices: int = 1
     memory: float | None = None
     memory_from: str = ""
     user: str = ""
@@ -65,6 +68,11 @@ class Entry:
     def config_file(self) -> Path:
         """The experiment's config as it was when the entry was added: an edit does not reach it."""
         return self.path / "config.yaml"
+
+    @property
+    def where(self) -> str:
+        """Where it will compute, in a word: `auto`, `cpu`, `auto ×2`."""
+        return self.place if self.devices == 1 else f"{self.place} ×{self.devices}"
 
     @property
     def label(self) -> str:

@@ -18,12 +18,12 @@ class Decision:
     """What becomes of one entry now.
 
     Attributes:
-        place: where it starts now: cpu, cuda:N or machine; None while it waits.
+        places: where it starts now: cpu, machine, or one or more cuda:N; none while it waits.
         reason: why it waits, in a few words; where it starts, that it does.
         stuck: it can never start as it is.
     """
 
-    place: str | None
+    places: tuple[str, ...]
     reason: str
     stuck: bool = False
 
@@ -50,22 +50,24 @@ def occupied(runs: Iterable[RunView], gpus: Sequence[Gpu]) -> dict[str, str]:
     busy: dict[str, str] = {}
     for run in runs:
         if run.is_active and run.info.get("host") in (None, this_host()):
-            busy.setdefault(place_of(run, gpus), run.run_id)
+            for place in places_of(run, gpus):
+                busy.setdefault(place, run.run_id)
     return busy
 
 
-def place_of(run: RunView, gpus: Sequence[Gpu]) -> str:
+def places_of(run: RunView, gpus: Sequence[Gpu]) -> list[str]:
     """Return where a run computes."""
     if run.stage == "study":
-        return MACHINE
-    given = run.info.get(DEVICE_KEY)
-    if named := next((gpu.device for gpu in gpus if gpu.name == given), None):
+        return [MACHINE]
+    given = str(run.info.get(DEVICE_KEY)).split(",")
+    if named := [gpu.device for gpu in gpus if gpu.name in given]:
         return named
     device = run.info.get("device", AUTO)
     if device in (AUTO, "cuda"):
         # of several, CUDA gives the first to whoever does not ask
-        return gpus[0].device if gpus else CPU
-    return device if device in {gpu.device for gpu in gpus} else CPU
+        count = run.info.get("devices")
+        return [gpu.device for gpu in gpus[: count if isinstance(count, int) else 1]] or [CPU]
+    return [device if device in {gpu.device for gpu in gpus} else CPU]
 
 
 def plan(entries: Sequence[Entry], machine: Machine, paused: bool = False) -> list[Decision]:
@@ -78,8 +80,8 @@ def plan(entries: Sequence[Entry], machine: Machine, paused: bool = False) -> li
     decisions = []
     for entry in entries:
         decision, wanted = _decide(entry, machine, busy, ahead, paused)
-        if decision.place:
-            busy[decision.place] = "the entry before it"
+        for place in decision.places:
+            busy[place] = "the entry before it"
         for place in wanted:
             ahead[place] += 1
         decisions.append(decision)
@@ -91,31 +93,44 @@ def _decide(
 ) -> tuple[Decision, list[str]]:
     """Return what becomes of an entry, and the places that it keeps while it waits."""
     if entry.held and not entry.now:
-        return Decision(None, "held"), []
+        return Decision((), "held"), []
     candidates, problem = _candidates(entry, machine)
     if problem:
-        return Decision(None, problem, stuck=True), []
+        return Decision((), problem, stuck=True), []
+    # processes on the CPU share one place
+    count = entry.devices if candidates[0] not in (CPU, MACHINE) else 1
     if entry.now:
-        return Decision(_freest(candidates, machine), "starts now"), []
+        return Decision(_freest(candidates, machine, count), "starts now"), []
     if paused:
-        return Decision(None, "the queue is paused"), []
+        return Decision((), "the queue is paused"), []
     waits = [_waits(entry, place, machine, busy, ahead) for place in candidates]
-    for place, wait in zip(candidates, waits, strict=True):
-        if wait is None:
-            return Decision(place, "starts now"), []
+    free = [place for place, wait in zip(candidates, waits, strict=True) if wait is None]
+    if len(free) >= count:
+        return Decision(tuple(free[:count]), "starts now"), []
     keeps = machine.places if candidates == [MACHINE] else candidates
-    return Decision(None, min((wait for wait in waits if wait), key=lambda each: each[0])[1]), [*keeps, MACHINE]
+    nearest = min((wait for wait in waits if wait), key=lambda each: each[0])[1]
+    reason = nearest if count == 1 else f"{nearest} ({len(free)} of {count} GPUs free)"
+    return Decision((), reason), [*keeps, MACHINE]
 
 
 def _candidates(entry: Entry, machine: Machine) -> tuple[list[str], str | None]:
     """Return the places where an entry could ever start, or why there is none."""
-    if entry.place in (CPU, MACHINE) or (entry.place == AUTO and not machine.gpus):
+    several = entry.devices > 1
+    if entry.place in (CPU, MACHINE) or (entry.place == AUTO and not machine.gpus and not several):
         return [MACHINE if entry.place == MACHINE else CPU], None
     wanted = [gpu for gpu in machine.gpus if entry.place in (AUTO, gpu.device)]
+    if several and len(wanted) < entry.devices:
+        return [], f"needs {entry.devices} GPUs ({_count(len(wanted), 'GPU')} here); remove it and lower devices"
     if not wanted:
         return [], f"{entry.place} is not there ({_count(len(machine.gpus), 'GPU')}); remove it and choose another"
-    if large := [gpu.device for gpu in wanted if entry.memory is None or gpu.total >= entry.memory]:
+    large = [gpu.device for gpu in wanted if entry.memory is None or gpu.total >= entry.memory]
+    if len(large) >= entry.devices:
         return large, None
+    if large:
+        return [], (
+            f"needs {entry.memory:.1f} GiB on {entry.devices} GPUs, only {', '.join(large)} can hold that;"
+            " lower --memory or the batch"
+        )
     largest = max(gpu.total for gpu in wanted)
     return [], f"needs {entry.memory:.1f} GiB, {entry.place} has {largest:.1f} GiB in all; lower --memory or the batch"
 
@@ -138,9 +153,9 @@ def _waits(
     return None
 
 
-def _freest(candidates: list[str], machine: Machine) -> str:
+def _freest(candidates: list[str], machine: Machine, count: int) -> tuple[str, ...]:
     free = {gpu.device: (gpu.device not in machine.busy, gpu.free) for gpu in machine.gpus}
-    return max(candidates, key=lambda place: free.get(place, (False, 0.0)))
+    return tuple(sorted(candidates, key=lambda place: free.get(place, (False, 0.0)), reverse=True)[:count])
 
 
 def _ordinal(before: int) -> str:

@@ -75,9 +75,9 @@ class QueueRunner:
         # read after that: one whose start was cut short waits at its old place again, not behind those after it
         waiting = [entry for entry in self.directory.entries() if entry.state == WAITING]
         for entry, decision in zip(waiting, plan(waiting, machine, self.directory.paused), strict=True):
-            if decision.place and not self.stop_asked:
-                name = next((gpu.name for gpu in machine.gpus if gpu.device == decision.place), None)
-                self._start(entry, name if len(machine.gpus) > 1 and entry.place == "auto" else None)
+            if decision.places and not self.stop_asked:
+                names = [gpu.name for gpu in machine.gpus if gpu.device in decision.places]
+                self._start(entry, ",".join(names) if len(machine.gpus) > 1 and entry.place == "auto" else None)
 
     def _settle(self, entry: Entry, every: list[RunView]) -> None:
         """Find out how far the start of an entry came that its runner did not live to finish."""
@@ -91,7 +91,7 @@ class QueueRunner:
             # harmless should it have been started after all: a second supervisor of one attempt does nothing
             self._launch(entry, run.directory)
 
-    def _start(self, entry: Entry, gpu: str | None) -> None:
+    def _start(self, entry: Entry, gpus: str | None) -> None:
         if not queue.taken_by(self.settings, entry):
             return
         try:
@@ -101,7 +101,7 @@ class QueueRunner:
                 entry.overrides,
                 entry.name,
                 config_file=entry.config_file,
-                facts={queue.ENTRY_KEY: entry.entry_id, DEVICE_KEY: gpu},
+                facts={queue.ENTRY_KEY: entry.entry_id, DEVICE_KEY: gpus or None},
             )
         except BadInput as error:
             self._refuse(entry, error)
@@ -109,9 +109,9 @@ class QueueRunner:
         self._launch(entry, run)
 
     def _launch(self, entry: Entry, run: RunDirectory) -> None:
-        gpu = run.read_info().get(DEVICE_KEY)
+        gpus = run.read_info().get(DEVICE_KEY)
         try:
-            launcher.start(self.settings, run, {VARIABLE: gpu} if gpu else None)
+            launcher.start(self.settings, run, {VARIABLE: gpus} if gpus else None)
         except BadInput as error:
             self._refuse(entry, error)
             return

@@ -14,6 +14,7 @@ from typing import Any
 from filelock import FileLock
 
 from experiments import launcher, runs
+from experiments.folders import find_experiment
 from experiments.narration import duration
 from experiments.study_plan import OF_DATA, TRAININGS, Node
 from experiments.study_reuse import ANEW, Reuse, Step
@@ -75,13 +76,24 @@ class StudyRunner:
         self._held_since = 0.0
         self._devices = list_devices(os.environ)
         cores = os.cpu_count() or 1
-        self.jobs = auto_jobs(self._devices, cores) if self.config.jobs == "auto" else self.config.jobs
+        jobs = self.config.jobs
+        self.jobs = auto_jobs(self._devices, cores, self._devices_each()) if jobs == "auto" else jobs
         self._environment: dict[str, str] = {}
         if self.jobs > 1 and not self._devices and "OMP_NUM_THREADS" not in os.environ:
             # each of them would take every core
             self._environment = {"OMP_NUM_THREADS": str(max(1, cores // self.jobs))}
         self._retried: set[str] = set()
         self._told: tuple[float, int, str] = (0.0, 0, "")
+
+    def _devices_each(self) -> int:
+        """Return how many devices the step asks for that asks for most."""
+        from pipeseg.config import read_yaml
+
+        counts = [1]
+        for node in self.nodes.values():
+            own = read_yaml(find_experiment(self.settings, node.experiment).config_file)
+            counts.append({**own, **node.values}.get("devices", 1))
+        return max(counts)
 
     def work(self) -> dict[str, Outcome]:
         """Do what is left and return what became of every step, in the order of the plan.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.mlflow_records import NOT_RECIPE, key_of
+from experiments.mlflow_records import is_of_recipe, key_of
 from experiments.mlflow_store import StoreUnreachable, open_client, sqlite_file, store_call
 from pipeseg.errors import BadInput, did_you_mean
 
@@ -238,7 +238,9 @@ def _named(metrics: Mapping[str, float], prefix: str, suffix: str) -> dict[str, 
 
 def _without_steps(params: Mapping[str, str]) -> str | None:
     """Return a hash of the recipe but for its number of steps, from the flattened config; None without a config."""
-    kept = {key: value for key, value in params.items() if key.partition(".")[0] not in NOT_RECIPE | STEPS}
+    kept = {
+        key: value for key, value in params.items() if is_of_recipe(key, value) and key.partition(".")[0] not in STEPS
+    }
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16] if kept else None
 
 

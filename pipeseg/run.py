@@ -35,6 +35,7 @@ class Run:
     Attributes:
         observers: called with every event after it is in the journal (the terminal's display).
         person: who started the run by hand and can be asked; None in headless mode.
+        watch: called whenever requests are looked for, also in a pause; what it raises ends the work.
     """
 
     config: Config
@@ -43,6 +44,7 @@ class Run:
     observers: list[Callable[[Event], None]] = field(default_factory=list)
     person: Person | None = None
     stop_asked: bool = False
+    watch: Callable[[], None] = lambda: None
     _control: LineReader = field(init=False)
     _recorded: dict[str, int] = field(init=False)
     _last_progress: float = 0.0
@@ -96,6 +98,7 @@ class Run:
         """
         paused = False
         while True:
+            self.watch()
             requests = [request.get("command") for request in self._control.poll()]
             if self.person is not None:
                 requests += self.person.requests(paused)

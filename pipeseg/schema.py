@@ -17,6 +17,8 @@ STRIDE = 32
 # pictures per step where batch_size is left to us: a step of SGD that is neither noisy nor dear
 AUTO_BATCH = 8
 DEVICE = r"^(auto|cpu|mps|cuda(:\d+)?)$"
+# kinds of device of which several can share a training; auto means GPUs then
+SEVERAL = ("auto", "cuda", "cpu")
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
@@ -182,8 +184,8 @@ class TrainConfig(Experiment):
     )
     micro_batch: Annotated[int, Field(ge=1)] | Literal["auto"] | None = Field(
         None,
-        description="pictures at once on the device, gradients are added up, BatchNorm sees so many;"
-        " auto = halved when memory runs out, null = batch_size",
+        description="pictures at once on a device, gradients are added up, BatchNorm sees so many;"
+        " auto = halved when memory runs out, null = batch_size / devices",
     )
     augment: bool = Field(True, description="random flips, shifts and light on training pictures")
     criterion: CriterionConfig = Field(default_factory=CriterionConfig, description="the loss")
@@ -199,16 +201,29 @@ class TrainConfig(Experiment):
     )
     visualization_samples: int = Field(30, ge=0, description="prediction pictures kept from the test set")
     device: str = Field("auto", pattern=DEVICE, description="auto, cpu, cuda, cuda:N or mps")
+    devices: int = Field(
+        1,
+        ge=1,
+        description="GPUs (with device: cpu, processes) that share each batch: it stays batch_size and is dealt out"
+        " evenly, BatchNorm sees one device's part",
+    )
     precision: Precision = Field("auto", description="auto = bfloat16 where the device has it; float16 needs CUDA")
     deterministic: bool = Field(True, description="ask for repeatable kernels; false = the fastest ones on CUDA")
     compile: bool = Field(
         False, description="torch.compile: a minute or two at the start, faster steps on CUDA, slower ones on a CPU"
     )
-    num_workers: int | None = Field(None, ge=0, description="loader processes; null = chosen by the machine")
+    num_workers: int | None = Field(
+        None, ge=0, description="loader processes of each device; null = chosen by the machine"
+    )
 
     @property
     def pictures_per_step(self) -> int:
         return AUTO_BATCH if self.batch_size == "auto" else self.batch_size
+
+    @property
+    def pictures_per_device(self) -> int:
+        """Pictures of each step that one of the devices learns from."""
+        return self.pictures_per_step // self.devices
 
     @property
     def shrinks_micro_batch(self) -> bool:
@@ -217,7 +232,7 @@ class TrainConfig(Experiment):
 
     @property
     def first_micro_batch(self) -> int:
-        return self.micro_batch if isinstance(self.micro_batch, int) else self.pictures_per_step
+        return self.micro_batch if isinstance(self.micro_batch, int) else self.pictures_per_device
 
     @property
     def classes(self) -> tuple[str | None, ...]:
@@ -245,6 +260,24 @@ class TrainConfig(Experiment):
     def _teacher_is_an_average(self) -> "TrainConfig":
         if self.boxes and self.boxes.mean_teacher and self.ema_decay is None:
             raise ValueError("boxes.mean_teacher needs averaged weights; set ema_decay: 0.99, or boxes.mean_teacher: 0")
+        return self
+
+    @model_validator(mode="after")
+    def _batch_can_be_dealt_out(self) -> "TrainConfig":
+        if self.devices == 1:
+            return self
+        if self.device not in SEVERAL:
+            raise ValueError(
+                f"devices: {self.devices} of them are cuda:0 to cuda:{self.devices - 1} or CPU processes, not"
+                f" {self.device}; set device: cuda (CUDA_VISIBLE_DEVICES says which) or cpu, or devices: 1"
+            )
+        if self.pictures_per_step % self.devices:
+            below = self.pictures_per_step // self.devices * self.devices
+            sizes = " or ".join(str(size) for size in (below, below + self.devices) if size)
+            raise ValueError(
+                f"batch_size: {self.pictures_per_step} pictures cannot be dealt out evenly to {self.devices} devices;"
+                f" set it to {sizes}, or change devices"
+            )
         return self
 
     @model_validator(mode="after")

@@ -96,7 +96,7 @@ def _cells(each: "EntryView") -> tuple[str, ...]:
         str(each.position or ""),
         escape(entry.experiment),
         escape(" ".join(entry.overrides)),
-        escape(entry.place),
+        escape(entry.where),
         f"{entry.memory:.1f} GiB" if entry.memory is not None else "",
         _state(each),
         ago(entry.added if each.is_waiting else entry.changed),

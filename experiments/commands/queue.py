@@ -109,7 +109,7 @@ def _row(each: "EntryView") -> list[Any]:
     import time
 
     entry = each.entry
-    wanted = f"{entry.place} {entry.memory:.1f} GiB" if entry.memory is not None else entry.place
+    wanted = f"{entry.where} {entry.memory:.1f} GiB" if entry.memory is not None else entry.where
     told = each.reason or (each.run.run_id if each.run else "")
     return [
         *(each.position or "", entry.entry_id, entry.experiment, " ".join(entry.overrides), wanted),
@@ -120,7 +120,10 @@ def _row(each: "EntryView") -> list[Any]:
 def entry_record(each: "EntryView") -> dict[str, Any]:
     """Return what `queue list --json` says of one entry; times are unix seconds, memory is GiB."""
     entry = each.entry
-    fields = ("experiment", "overrides", "name", "device", "place", "memory", "memory_from", "user", "added", "held")
+    fields = (
+        *("experiment", "overrides", "name", "device", "place", "devices", "memory", "memory_from", "user"),
+        *("added", "held"),
+    )
     return {
         "id": entry.entry_id,
         "position": each.position,

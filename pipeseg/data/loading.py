@@ -182,12 +182,16 @@ class DrawOrder:
 
     Attributes:
         pools: indices that are drawn from, and how many of each are in a batch.
+        rank, ranks: every batch is dealt out among `ranks`, one picture after the other, so that each has of every
+            pool; `rank` gets its part.
     """
 
     pools: Sequence[tuple[Sequence[int], int]]
     steps: int
     seed: int
     start: int = 0
+    rank: int = 0
+    ranks: int = 1
 
     def __len__(self) -> int:
         return self.steps - self.start
@@ -204,7 +208,8 @@ class DrawOrder:
                 batch += waiting[place][:share]
                 del waiting[place][:share]
             if step >= self.start:
-                yield [(index, step * size + offset) for offset, index in enumerate(batch)]
+                drawn = [(index, step * size + offset) for offset, index in enumerate(batch)]
+                yield drawn[self.rank :: self.ranks]
 
 
 def pools_of(sets: Sequence[Pictures], batch_size: int, hand_share: float | None) -> list[tuple[Sequence[int], int]]:
@@ -242,16 +247,20 @@ def training_loader(
     pin: bool,
     start: int = 0,
     hand_share: float | None = None,
+    rank: int = 0,
+    ranks: int = 1,
 ) -> DataLoader:
     """Return a loader of `Batch` over the steps of a run from `start` on: one iterator, so no epoch starts by waiting.
 
     Args:
         sets: drawn from as if they were one.
+        batch_size: pictures of a step, on all ranks together.
         hand_share: of each batch from hand-drawn pictures; None draws all alike.
+        rank, ranks: whose part of each batch; see `DrawOrder`.
     """
     return DataLoader(
         _Drawn(sets, Augmenter(seed) if augment else None),
-        batch_sampler=DrawOrder(pools_of(sets, batch_size, hand_share), steps, seed, start),
+        batch_sampler=DrawOrder(pools_of(sets, batch_size, hand_share), steps, seed, start, rank, ranks),
         num_workers=workers,
         generator=_own_generator(),
         pin_memory=pin,

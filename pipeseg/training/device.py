@@ -63,12 +63,22 @@ class Hardware:
     dtype: torch.dtype
 
     @classmethod
-    def choose(cls, device: str, precision: str) -> "Hardware":
+    def choose(cls, device: str, precision: str, devices: int = 1) -> "Hardware":
         """Resolve `auto`: CUDA, then MPS, then CPU; bfloat16 where the device computes it natively.
 
+        Args:
+            devices: how many of its kind share a training, GPUs where `device` does not say cpu; it is the first.
+
         Raises:
-            BadInput: the device asked for is not there.
+            BadInput: the device asked for is not there, or fewer of them than asked for.
         """
+        if devices > 1 and device != "cpu":
+            if torch.cuda.device_count() < devices:
+                raise BadInput(
+                    f"devices: {devices} are not there ({torch.cuda.device_count()} CUDA devices);"
+                    " lower devices, or set device: cpu"
+                )
+            device = "cuda:0"
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
         chosen = torch.device(device)
@@ -81,7 +91,7 @@ class Hardware:
         if chosen.type == "mps" and not torch.backends.mps.is_available():
             raise BadInput("device: 'mps' is not there; set device: auto or cpu")
         if chosen.type == "cpu":
-            _leave_a_core()
+            _leave_a_core(devices)
         if precision == "auto":
             return cls(chosen, torch.bfloat16 if _native_bfloat16(chosen) else torch.float32)
         if precision == "float16" and chosen.type != "cuda":
@@ -104,15 +114,19 @@ class Hardware:
         return f"{name}, {str(self.dtype).removeprefix('torch.')}"
 
 
-@cache
-def _leave_a_core() -> None:
-    """Keep one core free for loader, uploader and dashboard; OMP_NUM_THREADS says otherwise.
+def _leave_a_core(processes: int) -> None:
+    """Keep one core free for loader, uploader and dashboard, and share the others; OMP_NUM_THREADS says otherwise.
 
     OpenMP's threads wait for the slowest by spinning. Measured on 2 cores, small U-Net, ms a step with 2 threads and
     with 1: 158 and 177 on an idle machine, 700 and 200 beside one busy process.
     """
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+        torch.set_num_threads(max(1, (_threads_at_first() - 1) // processes))
+
+
+@cache
+def _threads_at_first() -> int:
+    return torch.get_num_threads()
 
 
 @cache
@@ -131,6 +145,6 @@ def _native_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and native is not None and native()
 
 
-def default_workers(device: torch.device) -> int:
-    """Loader processes: none beside a CPU that trains, else what the machine has to spare."""
-    return 0 if device.type == "cpu" else min(8, max(1, (os.cpu_count() or 1) - 1))
+def default_workers(device: torch.device, devices: int = 1) -> int:
+    """Loader processes of one of `devices`: none beside a CPU that trains, else its share of what there is to spare."""
+    return 0 if device.type == "cpu" else min(8, max(1, ((os.cpu_count() or 1) - 1) // devices))

@@ -5,33 +5,29 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from pipeseg.data.fingerprint import digest_file
-from pipeseg.data.loading import Batch, training_loader
+from pipeseg.data.loading import Batch
 from pipeseg.errors import BadInput, RunFailed
-from pipeseg.registry import LOSSES, MODELS, build
 from pipeseg.run import Run
-from pipeseg.schema import CriterionConfig, ModelConfig, TrainConfig
-from pipeseg.training.checkpoint import (
-    UNNAMED_CLASS,
-    Checkpoint,
-    load_training,
-    load_weights,
-    read_header,
-    save_checkpoint,
-)
-from pipeseg.training.device import Hardware, default_workers, generator_states, restore_generators, seed_everything
+from pipeseg.schema import TrainConfig
+from pipeseg.training.checkpoint import Checkpoint, load_training, read_header, save_checkpoint
+from pipeseg.training.device import Hardware, generator_states, restore_generators, seed_everything
 from pipeseg.training.evaluate import SCORING_BATCH, evaluate, summarise
 from pipeseg.training.memory import describe_memory, is_out_of_memory, peak_memory
+from pipeseg.training.networks import build_loss, build_model, check_size, count_parameters, take_weights
 from pipeseg.training.optim import learning_rate
 from pipeseg.training.report import report
 from pipeseg.training.sets import Sets, load_sets, record_datasets, without_idle_boxes
 from pipeseg.training.step import Learner
+from pipeseg.training.steps import batches_from, count_steps
 from pipeseg.training.threshold import DEFAULT_THRESHOLD
 from pipeseg.training.waits import Waits
+
+if TYPE_CHECKING:
+    from pipeseg.training.ranks import Ranks
 
 # points of train/loss per epoch: the only moments when the loop waits for the device
 POINTS_PER_EPOCH = 20
@@ -48,27 +44,46 @@ def train(run: Run, start: Path | None = None) -> None:
 
     Raises:
         BadInput: data, model, loss, start or device cannot be used; nothing has been learned yet.
-        RunFailed: the loss is no number any more, or memory ran out.
+        RunFailed: the loss is no number any more, memory ran out, or another rank has ended.
         StopRequested: a person stopped it; `last` is saved.
     """
     config = run.config
     assert isinstance(config, TrainConfig)
     seed_everything(config.seed, deterministic=config.deterministic)
-    hardware = Hardware.choose(config.device, config.precision)
+    hardware = Hardware.choose(config.device, config.precision, config.devices)
     # before the data are read: a mistake in its arguments is told at once
     criterion = build_loss(config.criterion).to(hardware.device)
+    if config.devices == 1:
+        _train(run, start, config, hardware, criterion)
+        return
+    # nothing of this is loaded where it is not needed
+    from pipeseg.training.ranks import Ranks
+
+    with Ranks(run, hardware) as ranks:
+        _train(run, start, config, hardware, criterion, ranks)
+
+
+def _train(
+    run: Run,
+    start: Path | None,
+    config: TrainConfig,
+    hardware: Hardware,
+    criterion: nn.Module,
+    ranks: "Ranks | None" = None,
+) -> None:
     sets = load_sets(run, config)
     record_datasets(run, sets)
-    config = without_idle_boxes(run, config, sets)
+    config = without_idle_boxes(run, config, sets.train)
     goes_on = run.directory.last_checkpoint.exists()
     begun = start is not None or goes_on
     model = build_model(config.model, run, len(config.classes), from_scratch=not begun).to(hardware.device)
     if start is not None and not goes_on:
-        _take_weights(model, start, run)
-    _check_size(model, config.image_size)
+        take_weights(model, start, run)
+    check_size(model, config.image_size)
     size = "x".join(map(str, config.image_size))
-    run.message(f"{config.model.name} on {hardware.describe()}, {size} px, {_parameters(model)} parameters")
-    trainer = Trainer(run, config, hardware, model, criterion, sets)
+    where = hardware.describe() + (f", {config.devices} devices" if ranks else "")
+    run.message(f"{config.model.name} on {where}, {size} px, {count_parameters(model)} parameters")
+    trainer = Trainer(run, config, hardware, model, criterion, sets, ranks)
     try:
         if goes_on:
             trainer.restore()
@@ -86,60 +101,6 @@ def train(run: Run, start: Path | None = None) -> None:
         raise RunFailed(f"{where}; lower image_size or batch_size") from error
 
 
-def build_model(config: ModelConfig, run: Run, classes: int = 1, *, from_scratch: bool = True) -> nn.Module:
-    """Build the network with one output per class; says so first, because weights may have to be downloaded.
-
-    Args:
-        from_scratch: all weights come from elsewhere if not, so that the encoder's own are not needed.
-    """
-    if not from_scratch:
-        return build(MODELS, config.name, **{**config.args, "encoder_weights": None, "classes": classes})
-    weights = config.args.get("encoder_weights", "imagenet")
-    run.message(f"building {config.name}" + (f" with {weights} weights" if weights else ", weights random"))
-    return build(MODELS, config.name, **{**config.args, "classes": classes})
-
-
-def _take_weights(model: nn.Module, start: Path, run: Run) -> None:
-    """Fill the network with the weights of another run's checkpoint and record them.
-
-    Raises:
-        BadInput: they are of another network or of other classes.
-    """
-    config, header = run.config, read_header(start)
-    assert isinstance(config, TrainConfig)
-    wanted = tuple(str(each or UNNAMED_CLASS) for each in config.classes)
-    if header.classes != wanted:
-        raise BadInput(f"start_from: {header.run_id} learned {', '.join(header.classes)}, not {', '.join(wanted)}")
-    try:
-        load_weights(model, start)
-    except RuntimeError:
-        raise BadInput(
-            f"start_from: {header.run_id} is of another network ({header.model['name']}); give both runs the same model"
-        ) from None
-    facts = {"run_id": header.run_id, "weights_sha256": digest_file(start), "steps": header.step}
-    run.directory.update(start=facts)
-    run.message(f"starts from the weights of {header.run_id}, step {header.step}")
-
-
-def _check_size(model: nn.Module, size: tuple[int, int]) -> None:
-    # imported when a network has been built: the networks' library takes seconds
-    from pipeseg.models import check_size
-
-    check_size(model, size)
-
-
-def build_loss(config: CriterionConfig) -> nn.Module:
-    """Build the loss; `BadInput` names an argument that it does not take."""
-    try:
-        return build(LOSSES, config.name, **config.args)
-    except TypeError as error:
-        raise BadInput(f"criterion.args: {config.name}: {str(error).split('()')[-1].strip()}") from error
-
-
-def _parameters(model: nn.Module) -> str:
-    return f"{sum(parameter.numel() for parameter in model.parameters()) / 1e6:.1f} M"
-
-
 @dataclass(slots=True)
 class Trainer:
     """The loop; the best checkpoint is chosen on val alone.
@@ -148,6 +109,7 @@ class Trainer:
         step: optimizer steps done; `scored` is the step after which val was scored last.
         seconds: spent in the loop, over all attempts of a run that was resumed.
         chosen_by: who chose the weights that are reported, `rule` (the best on val) or `person`.
+        ranks: the others that learn with this one; None where there is one device.
     """
 
     run: Run
@@ -156,6 +118,7 @@ class Trainer:
     model: nn.Module
     criterion: nn.Module
     sets: Sets
+    ranks: "Ranks | None" = None
     step: int = 0
     scored: int = 0
     best: Checkpoint | None = None
@@ -170,10 +133,9 @@ class Trainer:
     _saved: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        config = self.config
-        pictures = sum(map(len, self.sets.train))
-        self.steps_per_epoch = config.steps_per_epoch or math.ceil(pictures / config.pictures_per_step)
-        self.learner = Learner(config, self.hardware, self.model, self.criterion, self.run.warn)
+        self.steps_per_epoch = count_steps(self.config, self.sets.train)
+        exchange = self.ranks.exchange(self.model) if self.ranks else None
+        self.learner = Learner(self.config, self.hardware, self.model, self.criterion, self.run.warn, exchange)
 
     @property
     def total(self) -> int:
@@ -187,7 +149,7 @@ class Trainer:
     @property
     def scoring_batch(self) -> int:
         """Pictures scored at once; where memory ran out, no more than are learned at once."""
-        return self.learner.micro if self.learner.shrunk else max(self.config.pictures_per_step, SCORING_BATCH)
+        return self.learner.micro if self.learner.shrunk else max(self.config.pictures_per_device, SCORING_BATCH)
 
     @property
     def epoch(self) -> int:
@@ -198,6 +160,8 @@ class Trainer:
         """Run every step that is left; validates `scoring_per_epoch` times an epoch, the last time at its end."""
         config, run = self.config, self.run
         loader = self.batches()
+        if self.ranks:
+            self.ranks.connect()
         point_every = max(1, self.steps_per_epoch // POINTS_PER_EPOCH)
         self._began, first = time.monotonic(), self.step
         self.model.train()
@@ -208,6 +172,8 @@ class Trainer:
             run.obey(self.save_last)
             if time.monotonic() - self._saved > 60 * config.checkpoint_minutes:
                 self.save_last()
+            if self.ranks:
+                self.ranks.begin(self.step)
             self.learner.learn(batch, learning_rate(config, self.step, self.total), self.step / self.total)
             self.step += 1
             if self.step % point_every == 0:
@@ -218,21 +184,12 @@ class Trainer:
                 if self._is_over():
                     break
         self.seconds, self._began = self._spent(), time.monotonic()
+        if self.ranks:
+            self.ranks.close()
 
     def batches(self) -> Iterable[Batch]:
         """Return the batch of every step that is left."""
-        config, device = self.config, self.hardware.device
-        return training_loader(
-            self.sets.train,
-            batch_size=config.pictures_per_step,
-            steps=self.total,
-            seed=config.seed,
-            augment=config.augment,
-            workers=default_workers(device) if config.num_workers is None else config.num_workers,
-            pin=device.type == "cuda",
-            start=self.step,
-            hand_share=config.boxes.hand_share if config.boxes else None,
-        )
+        return batches_from(self.step, self.total, self.config, self.sets.train, self.hardware.device)
 
     def choose(self) -> None:
         """Let a person at the terminal take the last weights instead of the best ones; the rule is the best on val."""
@@ -338,6 +295,8 @@ class Trainer:
     def save_last(self) -> None:
         """Write `last`: at every validation, every `checkpoint_minutes`, before a pause or stop, and when asked."""
         path = self.run.directory.last_checkpoint
+        if self.ranks:
+            self.ranks.settle()
         save_checkpoint(path, self.model, self._header(), self._state())
         self._saved = time.monotonic()
         self._tell_checkpoint(path)

@@ -1,7 +1,7 @@
 """The three sets of a run: read, checked against each other, and recorded."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +33,12 @@ def load_sets(run: Run, config: TrainConfig) -> Sets:
     Raises:
         BadInput: a set cannot be read or holds no defect, or train or val shares a picture with its own class's test.
     """
+    folders = open_folders(run, config)
+    return Sets(*(load_part(run, config, part, folders) for part in KEYS))
+
+
+def open_folders(run: Run, config: TrainConfig) -> dict[str, list[DatasetFolder]]:
+    """Return part -> one folder per class, with the pictures that it may use; see `load_sets`."""
     datasets = run.settings.datasets_dir
     folders = {
         part: [DatasetFolder.open(datasets / config.dataset_name(key, each)) for each in config.classes]
@@ -42,7 +48,14 @@ def load_sets(run: Run, config: TrainConfig) -> Sets:
         _refuse_leaks(*(folders[part][index] for part in KEYS))
     if len(config.classes) > 1:
         _keep_apart(run, folders)
-    return Sets(*(tuple(_load(run, config, KEYS[part], folder) for folder in folders[part]) for part in KEYS))
+    return folders
+
+
+def load_part(
+    run: Run, config: TrainConfig, part: str, folders: Mapping[str, Sequence[DatasetFolder]]
+) -> tuple[Pictures, ...]:
+    """Read one of the sets: `train`, `validation` or `test`."""
+    return tuple(_load(run, config, KEYS[part], folder) for folder in folders[part])
 
 
 def _load(run: Run, config: TrainConfig, key: str, folder: DatasetFolder) -> Pictures:
@@ -105,11 +118,11 @@ def record_datasets(run: Run, sets: Sets) -> None:
     run.directory.update(datasets=datasets)
 
 
-def without_idle_boxes(run: Run, config: TrainConfig, sets: Sets) -> TrainConfig:
+def without_idle_boxes(run: Run, config: TrainConfig, train: Sequence[Pictures]) -> TrainConfig:
     """Return the config, without `boxes` where a refine run found that its masks would not help and left them out."""
-    if config.boxes is None or any(sample.boxes for pictures in sets.train for sample in pictures.samples):
+    if config.boxes is None or any(sample.boxes for pictures in train for sample in pictures.samples):
         return config
-    for folder in (pictures.folder for pictures in sets.train):
+    for folder in (pictures.folder for pictures in train):
         made = read_description(folder.path).get("parameters")
         if isinstance(made, dict) and made.get("chosen") == NO_REFINER:
             run.message(f"{folder.name}: hand masks alone, no refined ones were worth it; boxes teach nothing")

@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,11 @@ from pipeseg.training.device import Hardware
 from pipeseg.training.memory import describe_memory, is_out_of_memory
 from pipeseg.training.optim import AveragedWeights, build_optimizer
 
+if TYPE_CHECKING:
+    from pipeseg.training.distributed import Exchange
+
+SMALLER = "at once, gradients are added up to the same batch"
+
 
 class Learner:
     """Moves the weights of a network by one batch at a time; nothing in a step waits for the device.
@@ -23,6 +28,7 @@ class Learner:
         micro: pictures at once on the device; halved when memory runs out and the config leaves the choice to us.
         shrunk: memory has run out before.
         loss_sum: sum of the batches' mean losses since `take_loss`, on the device.
+        exchange: makes one step of the parts that several ranks have of a batch; None where the batch is whole.
     """
 
     def __init__(
@@ -32,6 +38,7 @@ class Learner:
         model: nn.Module,
         criterion: nn.Module,
         warn: Callable[[str], None],
+        exchange: "Exchange | None" = None,
     ):
         self.config, self.hardware, self.model, self.criterion = config, hardware, model, criterion
         self.optimizer = build_optimizer(config, model)
@@ -41,6 +48,7 @@ class Learner:
         self.micro, self.shrunk = config.first_micro_batch, False
         self.loss_sum = torch.zeros((), device=hardware.device)
         self.batches = 0
+        self.exchange = exchange
         self._warn = warn
         # the compiled twin shares the weights, and the plain one keeps their names in checkpoints
         self._forward = torch.compile(model) if config.compile else model
@@ -64,17 +72,10 @@ class Learner:
         """
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        while True:
-            self.optimizer.zero_grad(set_to_none=True)
-            try:
-                loss = self._backward(batch, done)
-                break
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    self._blame_compiler(error)
-                    raise
-            # out of the handler: until its end the error holds on to the step's tensors
-            self._shrink(len(batch.images))
+        while (loss := self._try(batch, done)) is None:
+            pass
+        if self.exchange:
+            loss = self.exchange.average(loss)
         if self.config.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
@@ -84,6 +85,26 @@ class Learner:
             self.average.update()
         self.loss_sum += loss
         self.batches += 1
+
+    def _try(self, batch: Batch, done: float) -> Tensor | None:
+        """Return what `_backward` does; None where memory ran out, and less at once may do."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = None
+        try:
+            loss = self._backward(batch, done)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                self._blame_compiler(error)
+                raise
+        if loss is None:
+            # out of the handler: until its end the error holds on to the step's tensors
+            self._shrink(len(batch.images))
+        if self.exchange and self.config.shrinks_micro_batch:
+            smallest = self.exchange.smallest(self.micro)
+            if smallest < self.micro:
+                self.micro, self.shrunk, loss = smallest, True, None
+                self._warn(f"no memory on another rank; goes on with {smallest} {SMALLER}")
+        return loss
 
     def _backward(self, batch: Batch, done: float) -> Tensor:
         """Leave the gradient of the batch in the weights and return its mean loss, detached."""
@@ -127,7 +148,7 @@ class Learner:
         gc.collect()
         if self.hardware.device.type == "cuda":
             torch.cuda.empty_cache()
-        self._warn(f"{where}; goes on with {self.micro} at once, gradients are added up to the same batch")
+        self._warn(f"{where}; goes on with {self.micro} {SMALLER}")
 
     def take_loss(self) -> float | None:
         """Return the mean loss of the batches since the last call, None where there was none; waits for the device."""

@@ -119,6 +119,23 @@ def test_devices(ready):
     assert found.state == "warn" and "0.5 of 24.0 GiB free; needs 1.0 GiB (a guess" in found.detail
 
 
+def test_several_devices(ready):
+    def found(*overrides: str, cards: tuple[float, ...]) -> Check:
+        several = [gpu(free, index) for index, free in enumerate(cards)]
+        return facts(ready, *overrides, gpus=lambda: several)["device"]
+
+    fewer = found("devices=2", cards=(20.0,))
+    assert fewer.state == "fail" and fewer.detail.startswith("devices: 2 GPUs are not there (cuda:0); lower devices")
+    assert "are not there (no GPU)" in found("devices=2", cards=()).detail
+    enough = found("devices=2", cards=(20.0, 10.0, 1.0))
+    assert enough.state == "ok" and enough.detail == "cuda:0 20.0 of 24.0 GiB free, cuda:1 10.0 of 24.0 GiB free"
+    tight = found("devices=2", cards=(20.0, 0.5))
+    assert tight.state == "warn" and "needs 1.0 GiB on each (a guess" in tight.detail
+    assert found("devices=2", "device=cpu", cards=()).detail == "the CPU, 2 processes"
+    config = facts(ready, "devices=2", device="cuda:1")["config"]
+    assert config.state == "fail" and "not cuda:1" in config.detail
+
+
 def test_a_device_on_which_a_run_works_is_told(workshop, running):
     found = facts(workshop, gpus=lambda: [gpu(20.0)])["device"]
     assert found.state == "warn" and f"{running.run_id} works there" in found.detail

@@ -152,6 +152,15 @@ def test_the_only_card_is_the_one_that_auto_means() -> None:
     assert gpus_of_run((), frozenset({1}), None, "auto") == ()
 
 
+def test_several_cards_are_the_first_ones() -> None:
+    assert (
+        gpus_of_run(CARDS, frozenset(), None, "auto", 2)
+        == gpus_of_run(CARDS, frozenset(), None, "cuda", 2)
+        == CARDS[:2]
+    )
+    assert gpus_of_run(CARDS, frozenset(), None, "cpu", 2) == ()
+
+
 def test_what_a_run_and_its_children_take_is_measured(driver: Driver) -> None:
     program = (
         "import subprocess, sys, time; kept = bytearray(60_000_000)\n"

@@ -320,6 +320,60 @@ def test_gpus_take_one_run_each_as_soon_as_their_memory_is_free(queueing, monkey
     )
 
 
+def test_a_run_on_several_gpus_waits_until_so_many_are_free(queueing):
+    script = queueing.settings.experiments_dir / "tiny" / "experiment.py"
+    told = 'run.status("running")\nimport os; print("sees", os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)'
+    script.write_text(script.read_text().replace('run.status("running")', told, 1))
+    queue.set_paused(queueing.settings, True)
+    queueing.add("seed=1", memory=4.0)
+    queueing.add("seed=2", "devices=2", memory=4.0)
+    queueing.add("seed=3", memory=4.0)
+    queueing.directory.set_paused(False)
+    cards = Card(20.0, 20.0)
+    runner = QueueRunner(queueing.settings, print, cards)
+
+    def reasons() -> list[str]:
+        return [each.reason for each in queue.view(queueing.settings, cards).waiting]
+
+    runner.look()
+    queueing.await_statuses("running", "waiting", "waiting")
+    one = queueing.views()[0].run.run_id
+    # what needs few does not overtake what needs much
+    assert reasons() == [f"waits for cuda:0, {one} works there (1 of 2 GPUs free)", "second in line"]
+    queueing.open_gate(1)
+    queueing.await_statuses("finished", "waiting", "waiting")
+    wait_until(lambda: reasons()[0] == "starts now")
+    runner.look()
+    queueing.await_statuses("finished", "running", "waiting")
+    two = queueing.views()[1].run
+    assert reasons() == [f"waits for cuda:0, {two.run_id} works there"]
+    wait_until(lambda: "sees GPU-0,GPU-1" in two.directory.log_file.read_text())
+    assert queueing.views()[1].entry.where == "auto ×2"
+
+
+def test_more_gpus_than_there_are_is_told_at_once(queueing):
+    queue.set_paused(queueing.settings, True)
+    queueing.add("devices=2", memory=4.0)
+    queueing.add("devices=2", memory=30.0)
+    queueing.add("devices=2", "device=cpu")
+
+    def reasons(cards) -> list[tuple[str, bool]]:
+        return [(each.reason, each.stuck) for each in queue.view(queueing.settings, cards).waiting]
+
+    assert reasons(Card())[0] == ("needs 2 GPUs (no GPUs here); remove it and lower devices", True)
+    assert reasons(Card(20.0))[0] == ("needs 2 GPUs (1 GPU here); remove it and lower devices", True)
+    paused = ("the queue is paused", False)
+    assert reasons(Card(20.0, 20.0))[0] == paused and "needs 30.0 GiB" in reasons(Card(20.0, 20.0))[1][0]
+    assert [reasons(Card(*[20.0] * count))[2] for count in (0, 1)] == [paused] * 2
+
+
+def test_a_run_that_was_started_by_hand_on_several_gpus_counts_on_each(queueing):
+    launcher.launch(queueing.settings, "tiny", ["seed=1", "devices=2"])
+    cards = Card(20.0, 20.0, 20.0)
+    busy = queue.read_machine(queueing.settings, cards)[0].busy
+    assert sorted(busy) == ["cuda:0", "cuda:1"]
+
+
 def test_verbs_of_the_command_line(queueing):
     command = queueing.workshop.command
     assert command("queue", "list").stderr.startswith("the queue is empty")
