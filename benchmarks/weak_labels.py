@@ -8,11 +8,13 @@ checkpoint and threshold on val, and is scored once on the same test pictures. A
 | arm | learns from |
 |---|---|
 | hand | hand masks, `--steps` steps: the baseline, and the teacher of the others |
-| longer | hand masks, `--more` steps and as many as the teacher of `ours` takes: equal budget |
-| box | hand masks and filled boxes, `--more` steps |
-| original | hand masks and 0.3 box + 0.7 (p > 0.75), Tversky loss, `--more` steps: the published recipe |
-| ours | hand masks and boxes refined by a teacher that learned about boxes (`--steps` steps), `--more` steps |
-| full | the true masks of all these pictures, as many steps as `longer`: the upper bound |
+| longer | hand masks |
+| box | hand masks and filled boxes |
+| original | hand masks and 0.3 box + 0.7 (p > 0.75), Tversky loss: the published recipe |
+| ours | hand masks and boxes refined by a teacher that learns about boxes first, for `--lesson` of the steps |
+| full | the true masks of all these pictures: the upper bound |
+
+`--more` is the budget of each arm but the first, in optimizer steps of 8 pictures.
 
 Each (class, hand masks, seed) is a process of its own, with split, boxes and start of its own; what `--work` holds
 already is not done again. Mean per-image IoU over test pictures with the class; intervals by cluster bootstrap over
@@ -55,6 +57,7 @@ class Cell:
     seed: int
     steps: int
     more: int
+    lesson: int
     size: int
     encoder: str
     arms: tuple[str, ...]
@@ -172,20 +175,18 @@ def cell(text: str, folder: str) -> dict[str, Any]:
 
     teacher = arm("hand", "hand", stage="baseline", steps=this.steps)
     rest: dict[str, Any] = {"steps": this.more, "start": teacher}
-    # the teacher of `ours` takes as many steps as the baseline
-    whole_budget = {**rest, "steps": this.more + this.steps}
     if "longer" in this.arms:
-        arm("longer", "hand", seconds["hand"], stage="equal_budget", **whole_budget)
+        arm("longer", "hand", seconds["hand"], stage="equal_budget", **rest)
     if "box" in this.arms:
         arm("box", "box", seconds["hand"] + refined("box", "box"), stage="final", **rest)
     if "original" in this.arms:
         took = seconds["hand"] + refined("original", "original")
         arm("original", "original", took, stage="final", criterion={"name": "TverskyLoss"}, **rest)
-    took = seconds["hand"] + refined("ours", "crops", steps=this.steps)
-    arm("ours", "ours", took, stage="final", boxes={}, **rest)
+    took = seconds["hand"] + refined("ours", "crops", steps=this.lesson)
+    arm("ours", "ours", took, stage="final", boxes={}, **{**rest, "steps": this.more - this.lesson})
     if "full" in this.arms:
         write_full(workshop.settings.datasets_dir, masks, groups, this.seed)
-        arm("full", "full", seconds["hand"], stage="full_masks", **whole_budget)
+        arm("full", "full", seconds["hand"], stage="full_masks", **rest)
     shutil.rmtree(work)
     tested = {name: groups[name] for name in scores["hand"]}
     return {"scores": scores, "seconds": seconds, "groups": tested}
@@ -240,7 +241,8 @@ def main() -> None:
     parser.add_argument("--hand", default="20", help="hand masks per class, several with commas")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=200, help="optimizer steps of the baseline")
-    parser.add_argument("--more", type=int, default=400, help="steps of each other arm, from the baseline's weights on")
+    parser.add_argument("--more", type=int, default=800, help="steps of each other arm, from the baseline's weights on")
+    parser.add_argument("--lesson", type=int, default=200, help="of these, what the teacher of ours takes")
     parser.add_argument("--size", type=int, default=64, help="side of the network's input, px")
     parser.add_argument("--encoder", help="default: efficientnet-lite0 with its packaged weights, where installed")
     parser.add_argument("--arms", default=",".join(ARMS), help="arms beside hand and ours")
@@ -270,10 +272,12 @@ def measure(options: argparse.Namespace, work: Path) -> None:
     names = options.classes.split(",")
     if options.quick:
         options.only, options.seeds, options.steps, options.hand = names[0], 1, 8, "10"
-        options.more = 8
+        options.more, options.lesson = 16, 8
     arms = tuple(name for name in ARMS if name in {*options.arms.split(","), "hand", "ours"})
     find_groups(options.dataset, work)
-    size = (options.steps, options.more, options.size, options.encoder or default_encoder(), arms)
+    if not 0 < options.lesson < options.more:
+        raise BadInput("--lesson: must be at least 1 and below --more, whose steps it takes")
+    size = (options.steps, options.more, options.lesson, options.size, options.encoder or default_encoder(), arms)
     cells = [
         Cell(str(options.dataset.resolve()), name, names.index(name) + 1, int(hand), seed, *size)
         for seed in range(options.seeds)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -144,10 +145,12 @@ def _settle(
         )
     found = {label: bench.calibrate(refiner, hand) for label, refiner in candidates.items()}
     label, chosen = next(iter(candidates)), {}
-    if len(candidates) > 1 or candidates[label].least_gain:
+    calibration, facts = found[label]
+    if len(candidates) > 1 or candidates[label].least_gain or candidates[label].tunes:
         calibrations = {label: calibration for label, (calibration, _) in found.items()}
-        label, chosen = _contest(bench, candidates, calibrations, validation, boxes)
-    calibration, facts = found.get(label, (NEUTRAL, {}))
+        label, shift, chosen = _contest(bench, candidates, calibrations, validation, boxes)
+        calibration, facts = found.get(label, (NEUTRAL, {}))
+        calibration, facts = replace(calibration, shift=shift), {**facts, "shift": shift}
     return label, calibration, {**chosen, "calibration": facts} if facts else chosen
 
 
@@ -157,8 +160,12 @@ def _contest(
     calibrations: dict[str, Calibration],
     validation: Sequence[Sample],
     boxes: SourceBoxes,
-) -> tuple[str, dict[str, Any]]:
-    """Try the candidates on val; return the label of the best one, or `NO_REFINER`, and the scores behind it."""
+) -> tuple[str, float, dict[str, Any]]:
+    """Try the candidates on val.
+
+    Returns:
+        Label of the best one, or `NO_REFINER`; the shift of its calibration; the scores behind both.
+    """
     run = bench.run
     hand = list(threaded(lambda sample: hand_picture(sample, boxes), validation))
     if guessed := sum(found.is_guessed for found in hand):
@@ -186,7 +193,7 @@ def _contest(
             label = NO_REFINER
             end = f"{best.refiner} takes away {gain:.0%} of the error, {least:.0%} are wanted (least_gain)"
     run.message(f"IoU of masks of {best.pictures} val pictures: {told}; {end}")
-    return label, {"chosen": label, "scores": {score.refiner: round(score.iou, 4) for score in scores}}
+    return label, best.shift, {"chosen": label, "scores": {score.refiner: round(score.iou, 4) for score in scores}}
 
 
 def _spoken(label: str) -> str:

@@ -3,7 +3,7 @@
 A help for whoever edits a config, not a check: what is built with them checks them. A test holds them against it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,15 @@ OPTIMIZER_ARGS: dict[str, Arguments] = {
 
 _SWITCH = (True, False)
 _ENSEMBLE: Arguments = {
-    "flips": Argument("horizontal", "what teachers see beside the picture", ("none", "horizontal", "dihedral")),
-    "calibrate": Argument(True, "keep as much of the boxes as hand masks fill of theirs", _SWITCH),
+    "flips": Argument(
+        "horizontal",
+        "what teachers see beside the picture; auto = what suits val",
+        ("none", "horizontal", "dihedral", "auto"),
+    ),
+    "calibrate": Argument(
+        "fill", "fill boxes as hand masks fill theirs, or as suits val best", ("fill", "val", "none")
+    ),
+    "tight": Argument(False, "let the defect reach from side to side of its box", _SWITCH),
     "target": Argument("soft", "probabilities, or 0 and 255", ("soft", "hard")),
     "weight": Argument("confidence", "how much unsure pixels count", ("confidence", "band", "none")),
     "band": Argument([0.3, 0.7], "of weight: band: what lies between counts nothing"),
@@ -99,8 +106,16 @@ REFINER_ARGS: dict[str, Arguments] = {
         "learning_rate": Argument(1e-3, "rate of these steps"),
         "teachers": Argument("all", "which baselines learn it", ("first", "all")),
         **_ENSEMBLE,
-        "target": Argument("hard", _ENSEMBLE["target"].help, _ENSEMBLE["target"].choices),
-        "least_gain": Argument(0.25, _ENSEMBLE["least_gain"].help),
+        **{
+            key: replace(_ENSEMBLE[key], default=default)
+            for key, default in {
+                "flips": "auto",
+                "calibrate": "val",
+                "tight": True,
+                "target": "hard",
+                "least_gain": 0.1,
+            }.items()
+        },
     },
     "auto": {"candidates": Argument(None, "refiners to try: names or {name, args}; null = the usual ones")},
 }

@@ -97,8 +97,8 @@ class RefinerConfig(Section):
     args: dict[str, Any] = Field(
         default_factory=dict,
         description="arguments of the refiner; of crops: steps, size, learning_rate, teachers (first, all); of crops"
-        " and ensemble: flips (none, horizontal, dihedral), calibrate, target (soft, hard), weight (confidence, band,"
-        " none), band, false_boxes, reset_below, least_gain; of auto: candidates",
+        " and ensemble: flips (none, horizontal, dihedral, auto), calibrate (fill, val, none), tight, target (soft,"
+        " hard), weight (confidence, band, none), band, false_boxes, reset_below, least_gain; of auto: candidates",
     )
 
     @model_validator(mode="before")

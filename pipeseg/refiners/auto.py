@@ -3,21 +3,21 @@
 from typing import Any
 
 from pipeseg.errors import BadInput, did_you_mean
-from pipeseg.refiners.base import Refiner
+from pipeseg.refiners.base import FLIPS_TO_TRY, Refiner
 from pipeseg.registry import REFINERS, build
 
 CANDIDATES: tuple[Any, ...] = (
     "box",
     "original",
     "grabcut",
-    {"name": "ensemble", "args": {"calibrate": False}},
+    {"name": "ensemble", "args": {"calibrate": "none"}},
     "ensemble",
     "crops",
 )
 
 
 class AutoRefiner:
-    """Holds the candidates, by what they are called in results: `ensemble calibrate=False`.
+    """Holds the candidates, by what they are called in results: `ensemble calibrate=none`.
 
     Args:
         candidates: names, or {name, args}.
@@ -34,7 +34,7 @@ class AutoRefiner:
                 hint = did_you_mean(str(name), known)
                 raise BadInput(f"refiner.args.candidates: unknown {entry!r}{hint} (known: {', '.join(known)})")
             label = " ".join([name, *(f"{key}={value}" for key, value in args.items())])
-            self.candidates[label] = build_refiner(name, args)
+            self.candidates |= _variants(label, name, args)
 
 
 def build_refiner(name: str, args: dict[str, Any]) -> Any:
@@ -50,10 +50,17 @@ def build_refiner(name: str, args: dict[str, Any]) -> Any:
 
 
 def candidates_of(name: str, args: dict[str, Any]) -> dict[str, Refiner]:
-    """Return what a config's refiner may come to, by label: one, or those of `auto`.
+    """Return what a config's refiner may come to, by label: one, or those among which val chooses.
 
     Raises:
         BadInput: see `build_refiner`.
     """
     built = build_refiner(name, args)
-    return built.candidates if isinstance(built, AutoRefiner) else {name: built}
+    return built.candidates if isinstance(built, AutoRefiner) else _variants(name, name, args)
+
+
+def _variants(label: str, name: str, args: dict[str, Any]) -> dict[str, Refiner]:
+    built = build_refiner(name, args)
+    if built.view is None or built.view.flips != "auto":
+        return {label: built}
+    return {f"{label} flips={flips}": build_refiner(name, {**args, "flips": flips}) for flips in FLIPS_TO_TRY}

@@ -13,7 +13,9 @@ from pipeseg.errors import BadInput
 
 # rows and columns of one box within its picture; never empty
 Place = tuple[slice, slice]
-Flips = Literal["none", "horizontal", "dihedral"]
+Flips = Literal["none", "horizontal", "dihedral", "auto"]
+# a pipe has an up and a down, many other things have none: val tells
+FLIPS_TO_TRY: tuple[Flips, ...] = ("horizontal", "dihedral")
 FULL = 255
 
 
@@ -29,6 +31,8 @@ class CropTraining:
 @dataclass(frozen=True, slots=True)
 class View:
     """How the teachers look at a picture: `first` of them or `all`, and the test-time flips that are averaged.
+
+    A refiner whose flips are `auto` is not used itself: it stands for one with each of `FLIPS_TO_TRY`.
 
     Attributes:
         crops: the teachers look at each box for itself, after they have learned to; None = at the whole picture.
@@ -61,7 +65,7 @@ class Calibration:
     """What hand masks say about boxes of this class.
 
     Attributes:
-        shift: added to the teachers' logits, so that as much of the boxes is kept as hand masks fill of theirs.
+        shift: added to the teachers' logits.
         lowest: fill of a box (share in [0, 1]) below which it is taken for false; 0 = no box is.
     """
 
@@ -101,7 +105,9 @@ class Refiner:
     Attributes:
         view: how the teachers look at the pictures; None where none is needed.
         needs_image: looks at the picture itself.
-        calibrates: wants a `shift`; `cut` is the probability from which it takes a pixel for defect.
+        calibrates: wants the `shift` with which boxes are filled as hand masks fill theirs; `cut` is the probability
+            from which it takes a pixel for defect.
+        tunes: wants the `shift` with which val pictures are refined best.
         finds_false_boxes: wants `lowest`.
         least_gain: share of the teachers' error on val that masks have to take away, its own and those of the other
             candidates; below, they are not learned from. 0 = they always are.
@@ -110,6 +116,7 @@ class Refiner:
     view: View | None = None
     needs_image: bool = False
     calibrates: bool = False
+    tunes: bool = False
     finds_false_boxes: bool = False
     cut: float = 0.5
     least_gain: float = 0.0
@@ -119,11 +126,11 @@ class Refiner:
         raise NotImplementedError
 
 
-def shifted(probability: np.ndarray, shift: float) -> np.ndarray:
-    """Add `shift` to the logits of probabilities, without taking logarithms of 0."""
-    if shift == 0:
+def shifted(probability: np.ndarray, shift: float | np.ndarray) -> np.ndarray:
+    """Add `shift` (of all, or (H, W)) to the logits of probabilities, without taking logarithms of 0."""
+    if not np.any(shift):
         return probability
-    odds = np.float32(np.exp(shift)) * probability
+    odds = np.exp(shift, dtype=np.float32) * probability
     return odds / (odds + (1 - probability))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from torch import nn
 
 from pipeseg.data.boxes import Box
@@ -9,15 +10,17 @@ from pipeseg.data.folder import Sample
 from pipeseg.data.parallel import threaded
 from pipeseg.refiners.base import CropTraining, View
 from pipeseg.refiners.box_answers import BoxNetworks
-from pipeseg.refiners.crops import learn_boxes
+from pipeseg.refiners.crops import crop_window, learn_boxes
 from pipeseg.refiners.source import SourceBoxes, hand_picture
 from pipeseg.refiners.teachers import Teachers, copy_network
 from pipeseg.refiners.workbench import Ticker
 from pipeseg.run import Run
-from pipeseg.schema import RefineConfig, TrainConfig
+from pipeseg.schema import STRIDE, RefineConfig, TrainConfig
 
 # a box needs no more: larger crops cost time and show the same
 LARGEST_CROP = 160
+# what is finer than a network's own input by more than this is averaged away before it learns from it
+FINER = 1.5
 BATCH_SIZE = 8
 EMA_DECAY = 0.99
 WARMUP_STEPS = 20
@@ -40,11 +43,10 @@ def teach_boxes(
     answering: dict[View, BoxNetworks] = {}
     wanted = [view for view in views if view.crops is not None]
     of_hand = _boxes_of(hand, boxes) if wanted else {}
-    smallest = min(min(teacher.header.image_size) for teacher in teachers.teachers)
     for view in wanted:
         assert view.crops is not None
-        size = view.crops.size or min(LARGEST_CROP, smallest)
         of_view = teachers.of(view)
+        size = view.crops.size or crop_size(of_hand, min(min(teacher.header.image_size) for teacher in of_view))
         for number, teacher in enumerate(of_view):
             if (view.crops, number) in learned:
                 continue
@@ -67,6 +69,18 @@ def teach_boxes(
         networks = [(learned[view.crops, number], teacher.channel) for number, teacher in enumerate(of_view)]
         answering[view] = BoxNetworks(networks, size, view.flips, teachers.hardware)
     return answering
+
+
+def crop_size(boxes: Mapping[Sample, Sequence[Box]], own: int) -> int:
+    """Return the side of crops that shows boxes as finely as their pictures do, px: thin defects need every pixel.
+
+    Args:
+        own: shorter side of the teachers' input, px; crops are no smaller and no more than `FINER` times as large.
+    """
+    windows = [crop_window(box) for each in boxes.values() for box in each]
+    sides = [np.sqrt((right - left) * (bottom - top)) for left, top, right, bottom in windows]
+    fine = min(float(np.median(sides)), FINER * own) if sides else own
+    return min(LARGEST_CROP, max(own, STRIDE * int(np.ceil(fine / STRIDE))))
 
 
 def steps_learned(answering: Mapping[View, BoxNetworks]) -> int:

@@ -7,17 +7,20 @@ from pipeseg.refiners.base import CropTraining, View
 from pipeseg.refiners.ensemble import EnsembleRefiner
 from pipeseg.schema import check_stride
 
+# where they differ from those of the ensemble
+DEFAULTS = {"flips": "auto", "calibrate": "val", "tight": True, "target": "hard", "least_gain": 0.1}
+
 
 class CropsRefiner(EnsembleRefiner):
     """`EnsembleRefiner`, whose teachers first learn which part of a box is the defect; see `pipeseg.refiners.crops`.
 
     Args:
         steps: optimizer steps of 8 crops, for each teacher.
-        size: side of a crop, px; None is the shorter side of the teachers' input, at most 160.
+        size: side of a crop, px; None is what shows the boxes as finely as their pictures do, see `crop_size`.
         learning_rate: at its peak.
         teachers: `all`, or only the `first`, the one of the run's own seed.
-        ensemble: arguments of `EnsembleRefiner`; where they are not named, `target` is `hard` and `least_gain` 0.25,
-            because a network that goes on learning hand masks alone loses up to a quarter of its error by that.
+        ensemble: arguments of `EnsembleRefiner`; where they are not named, `DEFAULTS` hold: masks that are hardly
+            better than what the teachers say by themselves would teach what hand masks teach as well.
     """
 
     name = "crops"
@@ -30,7 +33,7 @@ class CropsRefiner(EnsembleRefiner):
         teachers: Literal["first", "all"] = "all",
         **ensemble: Any,
     ):
-        super().__init__(**{"target": "hard", "least_gain": 0.25, **ensemble})
+        super().__init__(**{**DEFAULTS, **ensemble})
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
             raise BadInput(f"refiner.args.steps: must be a whole number, 1 or more (got {steps!r})")
         if isinstance(learning_rate, bool) or not isinstance(learning_rate, int | float) or not 0 < learning_rate <= 10:

@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeseg.errors import BadInput
 from pipeseg.refiners.base import (
+    FLIPS_TO_TRY,
     FULL,
     NEUTRAL,
     BoxPicture,
@@ -21,6 +22,7 @@ from pipeseg.refiners.base import (
     fill_of,
     shifted,
 )
+from pipeseg.refiners.tightness import tight_shift
 
 Weighting = Literal["confidence", "band", "none"]
 
@@ -30,10 +32,13 @@ class EnsembleRefiner(Refiner):
 
     Args:
         flips: what each teacher sees beside the picture: `none`, `horizontal` (left and right swapped: a pipe has an
-            up and a down), or `dihedral` (all 8 symmetries of the square; only the 4 mirrored ones where the network's
-            input is not square).
-        calibrate: shift the logits so that as much of the boxes is kept as hand masks fill of theirs
-            (filling rate: Song et al. 2019, Box-driven Class-wise Region Masking).
+            up and a down), `dihedral` (all 8 symmetries of the square; only the 4 mirrored ones where the network's
+            input is not square), or `auto` (of these two, what suits the val pictures).
+        calibrate: what is added to the logits: `fill` = so much that as much of the boxes is kept as hand masks fill of
+            theirs (filling rate: Song et al. 2019, Box-driven Class-wise Region Masking), `val` = what makes the
+            refined val pictures most like their hand masks, `none`. True and False are `fill` and `none`.
+        tight: where a row or column well inside a box holds no defect, raise the box's logits until it does, by up to
+            1; see `pipeseg.refiners.tightness`.
         target: `soft` probabilities, or `hard` 0/255 after one half.
         weight: `confidence` |2p - 1|, `band` (nothing between the two ends of `band` counts), or `none`.
         false_boxes: a box that is filled far less than hand masks fill theirs counts nothing: it may show no defect.
@@ -47,7 +52,8 @@ class EnsembleRefiner(Refiner):
     def __init__(
         self,
         flips: Flips = "horizontal",
-        calibrate: bool = True,
+        calibrate: Literal["fill", "val", "none"] | bool = "fill",
+        tight: bool = False,
         target: Literal["soft", "hard"] = "soft",
         weight: Weighting = "confidence",
         band: tuple[float, float] = (0.3, 0.7),
@@ -55,9 +61,13 @@ class EnsembleRefiner(Refiner):
         reset_below: float = 0.0,
         least_gain: float = 0.0,
     ):
-        check_choice("flips", flips, ("none", "horizontal", "dihedral"))
+        check_choice("flips", flips, ("none", *FLIPS_TO_TRY, "auto"))
         self.view = View("all", flips)
-        self.calibrates = check_switch("calibrate", calibrate)
+        if isinstance(calibrate, bool):
+            calibrate = "fill" if calibrate else "none"
+        check_choice("calibrate", calibrate, ("fill", "val", "none"))
+        self.calibrates, self.tunes = calibrate == "fill", calibrate == "val"
+        self.tight = check_switch("tight", tight)
         self.finds_false_boxes = check_switch("false_boxes", false_boxes)
         self.is_soft = check_choice("target", target, ("soft", "hard")) == "soft"
         self.weight = check_choice("weight", weight, ("confidence", "band", "none"))
@@ -72,18 +82,23 @@ class EnsembleRefiner(Refiner):
         inside = picture.inside
         probability = shifted(picture.probability, calibration.shift)
         found = probability >= self.cut
-        verdicts = tuple(self._judge(fill_of(found, inside, place), calibration) for place in picture.places)
+        fills = [fill_of(found, inside, place) for place in picture.places]
+        are_false = [self.finds_false_boxes and fill < calibration.lowest for fill in fills]
+        if self.tight:
+            believed = [place for place, is_false in zip(picture.places, are_false, strict=True) if not is_false]
+            probability = shifted(probability, tight_shift(probability, believed, self.cut))
+            found = probability >= self.cut
+            fills = [fill_of(found, inside, place) for place in picture.places]
+        verdicts = tuple(
+            Verdict(fill, "ignored" if is_false else "reset" if fill < self.reset_below else "kept")
+            for fill, is_false in zip(fills, are_false, strict=True)
+        )
         level = probability if self.is_soft else found
         target = np.where(inside, np.round(FULL * level), 0).astype(np.uint8)
         weight = np.where(inside, np.round(FULL * self._trust(probability)), FULL).astype(np.uint8)
         for decision in ("ignored", "reset"):
             self._settle(decision, picture, verdicts, target, weight)
         return Refined(target, None if (weight == FULL).all() else weight, verdicts)
-
-    def _judge(self, fill: float, calibration: Calibration) -> Verdict:
-        if self.finds_false_boxes and fill < calibration.lowest:
-            return Verdict(fill, "ignored")
-        return Verdict(fill, "reset" if fill < self.reset_below else "kept")
 
     def _trust(self, probability: np.ndarray) -> np.ndarray:
         match self.weight:

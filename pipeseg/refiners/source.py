@@ -18,11 +18,10 @@ from pipeseg.data.via import read_via
 from pipeseg.errors import BadInput
 from pipeseg.refiners.base import Place, fill_of
 from pipeseg.refiners.calibration import EMPTY, FEWEST_TO_JUDGE, HandFills
+from pipeseg.refiners.tightness import LOOSENESS
 
 # pictures without the defect per box picture, as in the hand-drawn sets: without them nothing says what is no defect
 CLEAN_SHARE = 0.25
-# detection boxes are looser than the defect: each side lies outside by up to this share of the box's side
-LOOSENESS = 0.15
 # a part of a hand mask with fewer pixels gets no box of its own
 SMALLEST_BOX = 16
 

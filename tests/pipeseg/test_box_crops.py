@@ -17,6 +17,7 @@ from pipeseg.models import build_unet
 from pipeseg.refine import refine
 from pipeseg.refiners import CropsRefiner
 from pipeseg.refiners.box_answers import BoxNetworks, answered_in_boxes
+from pipeseg.refiners.box_learning import crop_size
 from pipeseg.refiners.crops import crop_window, cut, learn_boxes
 from pipeseg.refiners.source import part_boxes
 from pipeseg.refiners.teachers import Looked, copy_network, probability_of
@@ -166,7 +167,7 @@ def test_a_refine_run_with_crops(workshop, teacher):
     run = workshop.run(REFINING, refiner={"name": "crops", "args": {**SHORT, "false_boxes": False, "least_gain": 0}})
     refine(run, [teacher])
     events = read_events(run.directory.events_file)
-    assert {"learning boxes", "calibrate", "refine"} <= {event.get("phase") for event in events}
+    assert {"learning boxes", "trying crops", "refine"} <= {event.get("phase") for event in events}
     said = [event["text"] for event in events if event["kind"] == "message"]
     assert any("teacher t learned 2 steps on 6 boxes of 6 hand-drawn pictures, 32 px" in text for text in said), said
     samples = DatasetFolder.open(workshop.settings.datasets_dir / "tiny_deposition_H1").samples
@@ -200,6 +201,23 @@ def test_the_same_seed_refines_alike(workshop, teacher):
 
     first = masks(1)
     assert masks(1) == first
+
+
+@pytest.mark.parametrize(
+    ("sides", "own", "size"),
+    # a box of 60 is seen with 15 on each side
+    [
+        ([60], 64, 96),
+        ([20, 60, 300], 64, 96),
+        ([20], 64, 64),
+        ([400], 64, 96),
+        ([400], 96, 160),
+        ([20], 704, 160),
+        ([], 32, 32),
+    ],
+)
+def test_crops_are_as_fine_as_the_pictures(sides, own, size):
+    assert crop_size({index: [(5, 5, 5 + side, 5 + side)] for index, side in enumerate(sides)}, own) == size
 
 
 @pytest.mark.parametrize(

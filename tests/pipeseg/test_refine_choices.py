@@ -177,6 +177,48 @@ def test_masks_that_gain_too_little_are_not_learned_from(workshop, tmp_path, lea
     assert (final.directory.results / "per_image.csv").exists()
 
 
+@pytest.mark.parametrize("calibrate", ["none", "val"])
+def test_val_says_from_which_probability_on_a_pixel_is_defect(workshop, tmp_path, calibrate):
+    # 0.31 everywhere: nothing at one half, the whole box where val shows that so much is defect
+    timid = make_teacher(tmp_path / "t" / "checkpoints" / "best.safetensors", 5, bias=-0.8)
+    args = {"calibrate": calibrate, "target": "hard", "false_boxes": False}
+    run = workshop.run(REFINING, refiner={"name": "ensemble", "args": args})
+    refine(run, [timid])
+    facts = json.loads((workshop.settings.datasets_dir / "tiny_deposition_H1" / "dataset.json").read_text())
+    found = facts["parameters"].get("calibration", {})
+    assert found.get("shift") == (1.0 if calibrate == "val" else None)
+    for sample in hybrid(workshop).values():
+        if sample.boxes is not None:
+            boxed = read_mask(sample.boxes) > 0
+            assert np.array_equal(read_mask(sample.mask) > 0, boxed if calibrate == "val" else np.zeros_like(boxed))
+
+
+def test_few_val_pictures_tune_nothing(workshop, tmp_path):
+    val = workshop.settings.datasets_dir / "tiny_deposition_BASELINE_VAL"
+    for file in sorted((val / "images").iterdir())[2:]:
+        (val / "masks" / f"{file.stem}.png").unlink()
+        file.unlink()
+    timid = make_teacher(tmp_path / "t" / "checkpoints" / "best.safetensors", 5, bias=-0.8)
+    refine(workshop.run(REFINING, refiner={"name": "ensemble", "args": {"calibrate": "val"}}), [timid])
+    facts = json.loads((workshop.settings.datasets_dir / "tiny_deposition_H1" / "dataset.json").read_text())
+    assert facts["parameters"]["calibration"]["shift"] == 0
+
+
+def test_val_chooses_the_flips(workshop, teachers):
+    run = workshop.run(REFINING, refiner={"name": "ensemble", "args": {"flips": "auto"}})
+    refine(run, teachers)
+    with (run.directory.results / "refiners.csv").open(newline="") as file:
+        scores = {row["refiner"]: float(row["iou"]) for row in csv.DictReader(file)}
+    assert set(scores) == {"ensemble flips=horizontal", "ensemble flips=dihedral"}
+    assert len(set(scores.values())) == 2
+    winner = max(scores, key=scores.get)
+    assert f"{winner} refines" in texts(run, "message")
+    # the same pictures, refined with these flips alone
+    chosen = {file: read_mask(sample.mask) for file, sample in hybrid(workshop).items()}
+    refine(workshop.run(REFINING, refiner={"name": "ensemble", "args": {"flips": winner.split("=")[1]}}), teachers)
+    assert all(np.array_equal(read_mask(sample.mask), chosen[file]) for file, sample in hybrid(workshop).items())
+
+
 def test_what_was_stored_refines_as_what_is_asked_again(workshop, teachers, monkeypatch):
     from pipeseg.refiners import workbench
 

@@ -179,7 +179,7 @@ def test_grabcut_resets_a_box_that_tells_nothing(place):
         ("ensemble", {"weight": "loud"}, "refiner.args.weight"),
         ("ensemble", {"target": "firm"}, "refiner.args.target"),
         ("ensemble", {"band": [0.7, 0.3]}, "refiner.args.band"),
-        ("ensemble", {"calibrate": "yes"}, "refiner.args.calibrate: must be true or false"),
+        ("ensemble", {"calibrate": "yes"}, "refiner.args.calibrate: must be one of fill, val, none"),
         ("ensemble", {"reset_below": 2}, "refiner.args.reset_below: must be a number from 0 to 1"),
         ("ensemble", {"flip": "none"}, "refiner.args: ensemble: got an unexpected keyword argument 'flip'"),
         ("grabcut", {"iterations": 0}, "refiner.args.iterations"),
