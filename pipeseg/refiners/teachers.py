@@ -47,9 +47,15 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """A network with the channel of the class in it, and what tells it from others."""
+    """A network with the channel of the class in it, and what tells it from others.
+
+    Attributes:
+        model: what can go on learning.
+        answering: the same for inference alone, see `prepare`.
+    """
 
     model: nn.Module
+    answering: nn.Module
     header: Checkpoint
     channel: int
     record: dict[str, object]
@@ -107,7 +113,7 @@ class Teachers:
 
     def _answer(self, teacher: Teacher, images: Tensor) -> Tensor:
         with self.hardware.autocast():
-            return teacher.model(self.hardware.to_input(images))[:, teacher.channel].float()
+            return teacher.answering(self.hardware.to_input(images))[:, teacher.channel].float()
 
 
 def _load(path: Path, wanted: str, hardware: Hardware) -> Teacher:
@@ -117,7 +123,19 @@ def _load(path: Path, wanted: str, hardware: Hardware) -> Teacher:
     learned = read_json(path.parent.parent / "run.json").get("datasets", {})
     record = {"run_id": header.run_id, "weights_sha256": digest_file(path), "learned_from": learned.get("train")}
     model = model.to(hardware.device, memory_format=torch.channels_last)
-    return Teacher(model, header, header.classes.index(wanted), record)
+    answering = prepare(model, header.image_size, hardware)
+    return Teacher(model, answering, header, header.classes.index(wanted), record)
+
+
+def prepare(model: nn.Module, size: Size, hardware: Hardware) -> nn.Module:
+    """Return the network that answers for `model`, on pictures of about `size`: its batch norms are folded.
+
+    In half precision the model itself: folded weights would be rounded otherwise than those that val has scored.
+    """
+    # not above: it loads the networks' library, which a refiner without teachers can do without
+    from pipeseg.models.folding import folded
+
+    return folded(model, size) if hardware.dtype == torch.float32 else model
 
 
 def copy_network(model: nn.Module) -> nn.Module:
