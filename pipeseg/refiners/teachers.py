@@ -1,6 +1,7 @@
 """The networks that refine: one or several that learned the class, with test-time flips, answering as one."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
@@ -171,8 +172,13 @@ def back(logits: Tensor, how: Turn) -> Tensor:
     return logits.flip(2) if mirrored else logits
 
 
-def look(samples: Iterable[Sample], sizes: Sequence[Size], *, keep_image: bool) -> Iterator[Looked]:
-    """Decode pictures on all cores, in order.
+def look(
+    samples: Iterable[Sample], sizes: Sequence[Size], pool: ThreadPoolExecutor, *, keep_image: bool, ahead: int = 0
+) -> Iterator[Looked]:
+    """Decode pictures in threads, in order.
+
+    Args:
+        ahead: see `threaded`.
 
     Raises:
         BadInput: a picture that cannot be read.
@@ -184,7 +190,7 @@ def look(samples: Iterable[Sample], sizes: Sequence[Size], *, keep_image: bool) 
         inputs = {size: resize(image, size) for size in sizes}
         return Looked(sample, (height, width), inputs, image if keep_image else None)
 
-    return threaded(read, samples)
+    return threaded(read, samples, pool=pool, ahead=ahead)
 
 
 def answered(
