@@ -94,7 +94,7 @@ class Workshop:
         self.teachers = Teachers(self.checkpoints[:1], CLASS, hardware)
         self.published = load_model(self.checkpoints[0])[0].to(hardware.device, memory_format=torch.contiguous_format)
 
-    def run(self, refiner: object) -> int:
+    def run(self, refiner: object, teachers: int = 2) -> int:
         """Do a whole refine run, as `experiment.py` does."""
         from dataclasses import replace
 
@@ -113,7 +113,7 @@ class Workshop:
         config, _ = check_config({**values, "refiner": refiner})
         settings = replace(Settings.load(), datasets_dir=self.place, runs_dir=self.place / "runs")
         directory = RunDirectory.create(settings.runs_dir, "refine", dump_config(config), {})
-        refine(Run(config, settings, directory), self.checkpoints)
+        refine(Run(config, settings, directory), self.checkpoints[:teachers])
         return len(self.names)
 
     def one_by_one(self, start: int, network: bool = True) -> int:
@@ -157,7 +157,7 @@ def paces(root: str, device: str, rounds: str) -> dict[str, float]:
     workshop = Workshop(Path(root), device, int(rounds))
     works: dict[str, Callable[[int], int]] = {
         "one by one": workshop.one_by_one,
-        "original": lambda _: workshop.run("original"),
+        "original": lambda _: workshop.run("original", teachers=1),
         "one by one, no network": partial(workshop.one_by_one, network=False),
         "no network": lambda _: workshop.run("box"),
         "network, one by one": lambda _: workshop.ask_one_by_one(),
