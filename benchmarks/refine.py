@@ -6,10 +6,11 @@
 | everything but the network: read, resize, refine, write | likewise |
 | the network alone | the same network, batches of one |
 | ensemble of two teachers, flips, calibration | one picture after another, one teacher, no flips |
+| crops, the default refiner: the same box by box, without the 300 steps that its teachers learn first | likewise |
 
-The per-image path is what the recipe was published with: for each picture list the folder to find it, decode it, resize
-it, run the network on it alone, cut at the threshold, blend with the box, write the PNG. Both sides have the same
-network, pictures and boxes. `--device`: where the networks run.
+The per-image path is the one that the recipe was published with; `benchmarks/published_path.py` says what it does for
+each picture. Both sides have the same network, pictures, boxes and network size, and take turns: a run refines all
+pictures, then the per-image path as many as make a round, from the same folder. `--device`: where the networks run.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,12 +36,6 @@ ENCODER = {"encoder_name": "tu-mobilenetv3_small_050", "encoder_weights": None}
 MODEL = {"name": "UNet", "args": {**ENCODER, "decoder_channels": [16, 16, 8, 8, 8]}}
 CLASS = "spot"
 BATCH = 64
-
-
-def seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 def prepare(root: str, count: str) -> dict[str, float]:
@@ -81,14 +77,24 @@ def prepare(root: str, count: str) -> dict[str, float]:
 
 
 class Workshop:
-    """The folder that `prepare` wrote, and the two ways to refine it."""
+    """The folder that `prepare` wrote, and the two ways to refine it; each way returns how many pictures it took."""
 
-    def __init__(self, place: Path, device: str):
-        self.place, self.device, self.runs = place, device, 0
-        self.teachers = [place / f"teacher{seed}" / "checkpoints" / "best.safetensors" for seed in (0, 1)]
-        self.count = len(os.listdir(place / "many" / "images"))
+    def __init__(self, place: Path, device: str, rounds: int):
+        import torch
 
-    def run(self, refiner: object) -> None:
+        from pipeseg.refiners.teachers import Teachers
+        from pipeseg.training.checkpoint import load_model
+        from pipeseg.training.device import Hardware
+
+        self.place, self.rounds, self.runs = place, rounds, 0
+        self.checkpoints = [place / f"teacher{seed}" / "checkpoints" / "best.safetensors" for seed in (0, 1)]
+        self.names = sorted(os.listdir(place / "many" / "images"))
+        hardware = Hardware.choose(device, "float32")
+        self.device = str(hardware.device)
+        self.teachers = Teachers(self.checkpoints[:1], CLASS, hardware)
+        self.published = load_model(self.checkpoints[0])[0].to(hardware.device, memory_format=torch.contiguous_format)
+
+    def run(self, refiner: object, teachers: int = 2) -> int:
         """Do a whole refine run, as `experiment.py` does."""
         from dataclasses import replace
 
@@ -107,90 +113,85 @@ class Workshop:
         config, _ = check_config({**values, "refiner": refiner})
         settings = replace(Settings.load(), datasets_dir=self.place, runs_dir=self.place / "runs")
         directory = RunDirectory.create(settings.runs_dir, "refine", dump_config(config), {})
-        refine(Run(config, settings, directory), self.teachers)
+        refine(Run(config, settings, directory), self.checkpoints[:teachers])
+        return len(self.names)
 
-    def one_by_one(self, network: bool = True) -> None:
-        """Refine each picture to its end before the next one begins; its name is looked up in the folder each time."""
-        import cv2
+    def one_by_one(self, start: int, network: bool = True) -> int:
+        """Refine the pictures of a round on the published path, each to its end before the next one begins."""
+        from benchmarks.published_path import refine_one
+
+        out, many = self.place / "one_by_one", self.place / "many"
+        for part in ("images", "masks"):
+            (out / part).mkdir(parents=True, exist_ok=True)
+        names = self.names[start :: self.rounds]
+        for name in names:
+            mask = many / "masks" / f"{Path(name).stem}.png"
+            model = self.published if network else None
+            refine_one(model, self.device, many / "images" / name, mask, out, IMAGE_SIZE)
+        return len(names)
+
+    def ask_in_batches(self) -> int:
+        """Let the network look at as many pictures as a run does, as a run does."""
         import numpy as np
+
+        from pipeseg.refiners import OriginalRefiner
+
+        pictures = np.zeros((BATCH, *IMAGE_SIZE, 3), np.uint8)
+        for _ in range(len(self.names) // BATCH):
+            self.teachers.logits({IMAGE_SIZE: pictures}, OriginalRefiner.view)
+        return len(self.names) // BATCH * BATCH
+
+    def ask_one_by_one(self) -> int:
+        """Let the network look at the pictures of a round as the published path does."""
         import torch
 
-        model, forward = _network(self.teachers[0], self.device)
-        out, images = self.place / "one_by_one", self.place / "many" / "images"
-        out.mkdir(exist_ok=True)
-        nothing = torch.zeros(1, 1, *IMAGE_SIZE)
-        for file in sorted(os.listdir(self.place / "many" / "masks")):
-            (name,) = (each for each in os.listdir(images) if os.path.splitext(each)[0] == file[:-4])
-            picture = cv2.cvtColor(cv2.imread(str(images / name)), cv2.COLOR_BGR2RGB)
-            box = cv2.imread(str(self.place / "many" / "masks" / file), cv2.IMREAD_GRAYSCALE)
-            small = cv2.resize(picture, IMAGE_SIZE[::-1], interpolation=cv2.INTER_AREA)
-            logits = forward(model, small[None]) if network else nothing
-            native = torch.nn.functional.interpolate(logits, size=box.shape, mode="bilinear", align_corners=False)
-            found = (torch.sigmoid(native)[0, 0] > 0.75).cpu().numpy()
-            blend = np.where(box > 0, np.round(255 * (0.3 + 0.7 * found)), 0).astype(np.uint8)
-            cv2.imwrite(str(out / file), blend)
-
-    def all_but_network(self) -> None:
-        """Do the run with a refiner that asks no network: reading, boxes, writing, checksums."""
-        self.run("box")
-
-    def network_alone(self, batch: int) -> None:
-        import numpy as np
-
-        model, forward = _network(self.teachers[0], self.device)
-        pictures = np.zeros((batch, *IMAGE_SIZE, 3), np.uint8)
-        for _ in range(self.count // batch):
-            last = forward(model, pictures)
-        last.sum().item()
+        count = len(self.names) // self.rounds
+        with torch.no_grad():
+            for _ in range(count):
+                self.published(torch.zeros(1, 3, *IMAGE_SIZE, device=self.device)).cpu()
+        return count
 
 
-def _network(path: Path, device: str):
-    import torch
-
-    from pipeseg.training.checkpoint import load_model
-    from pipeseg.training.device import Hardware
-
-    hardware = Hardware.choose(device, "float32")
-    model, _ = load_model(path)
-    model = model.to(hardware.device, memory_format=torch.channels_last)
-
-    @torch.inference_mode()
-    def forward(model, pictures):
-        return model(hardware.to_input(torch.from_numpy(pictures).permute(0, 3, 1, 2)))
-
-    return model, forward
-
-
-def paces(root: str, device: str) -> dict[str, float]:
-    """Return pictures a second of each way, one after another in one process, each once warm."""
-    workshop = Workshop(Path(root), device)
-    workshop.network_alone(BATCH), workshop.run("box")
-    works = {
+def paces(root: str, device: str, rounds: str) -> dict[str, float]:
+    """Return pictures a second of each way; the ways take turns, because a machine's pace changes within minutes."""
+    workshop = Workshop(Path(root), device, int(rounds))
+    works: dict[str, Callable[[int], int]] = {
         "one by one": workshop.one_by_one,
-        "original": lambda: workshop.run("original"),
-        "one by one, no network": lambda: workshop.one_by_one(network=False),
-        "no network": workshop.all_but_network,
-        "network, batches of one": lambda: workshop.network_alone(1),
-        "network, batches": lambda: workshop.network_alone(BATCH),
-        "ensemble": lambda: workshop.run("ensemble"),
+        "original": lambda _: workshop.run("original", teachers=1),
+        "one by one, no network": partial(workshop.one_by_one, network=False),
+        "no network": lambda _: workshop.run("box"),
+        "network, one by one": lambda _: workshop.ask_one_by_one(),
+        "network, batches": lambda _: workshop.ask_in_batches(),
+        "ensemble": lambda _: workshop.run("ensemble"),
+        # no least gain: teachers of random weights may gain nothing by their lesson
+        "crops": lambda _: workshop.run({"name": "crops", "args": {"steps": 1, "least_gain": 0}}),
     }
-    return {name: workshop.count / seconds(work) for name, work in works.items()}
+    workshop.run("original"), workshop.ask_one_by_one()  # what is imported and planned at the first call
+    spent, done = dict.fromkeys(works, 0.0), dict.fromkeys(works, 0)
+    for number in range(workshop.rounds):
+        for name, work in works.items():
+            started = time.perf_counter()
+            done[name] += work(number)
+            spent[name] += time.perf_counter() - started
+    return {name: done[name] / spent[name] for name in works}
 
 
 PARTS = {work.__name__: work for work in (prepare, paces)}
 
 
 def measure(quick: bool, device: str) -> Figures:
-    figures, count = Figures(), 256 if quick else 2000
+    figures, count, rounds = Figures(), 256 if quick else 2000, 1 if quick else 3
     with tempfile.TemporaryDirectory() as root:
         measured(__file__, "prepare", root, count)
-        pace = measured(__file__, "paces", root, device)
+        pace = measured(__file__, "paces", root, device, rounds)
     if not all(math.isfinite(value) for value in pace.values()):
         raise SystemExit(f"a pace is no number: {pace}")
-    figures.record(f"refine run, {count} pictures", pace["original"], "images/s", pace["one by one"])
+    alone = pace["one by one"]
+    figures.record(f"refine run, {count} pictures", pace["original"], "images/s", alone)
     figures.record("all but the network", pace["no network"], "images/s", pace["one by one, no network"])
-    figures.record("network alone", pace["network, batches"], "images/s", pace["network, batches of one"])
-    figures.record("ensemble, 2 teachers x 2 flips", pace["ensemble"], "images/s", pace["one by one"])
+    figures.record("network alone", pace["network, batches"], "images/s", pace["network, one by one"])
+    figures.record("ensemble, 2 teachers x 2 flips", pace["ensemble"], "images/s", alone)
+    figures.record("crops, the same, without its lesson", pace["crops"], "images/s", alone)
     return figures
 
 

@@ -11,11 +11,11 @@ import numpy as np
 from pipeseg.data.build import DatasetWriter, building_together
 from pipeseg.data.description import NO_REFINER
 from pipeseg.data.folder import DatasetFolder, Sample
-from pipeseg.data.parallel import threaded
+from pipeseg.data.parallel import opencv_in_one_thread, threaded
 from pipeseg.data.pictures import picture_size
 from pipeseg.errors import BadInput
 from pipeseg.refiners import BoxPicture, Calibration, Refiner, View, candidates_of
-from pipeseg.refiners.base import NEUTRAL
+from pipeseg.refiners.base import NEUTRAL, in_bytes
 from pipeseg.refiners.box_learning import steps_learned, teach_boxes
 from pipeseg.refiners.contest import Alone, hold_contest
 from pipeseg.refiners.results import (
@@ -35,10 +35,8 @@ from pipeseg.run_directory import read_json, write_json
 from pipeseg.schema import RefineConfig
 from pipeseg.training.device import Hardware, seed_everything
 
-# zlib's fastest: refined masks are many and written once
-PNG_LEVEL = 1
 
-
+@opencv_in_one_thread()
 def refine(run: Run, checkpoints: Sequence[Path]) -> None:
     """Write `hybrid_dataset` (train) and `<hybrid_dataset>_VAL`; val holds hand masks only.
 
@@ -212,8 +210,8 @@ def _write_refined(
 
     def finish(sample: Sample, picture: BoxPicture) -> None:
         refined = refiner(picture, calibration)
-        inside = np.where(picture.inside, 255, 0).astype(np.uint8)
-        writer.add(sample.image, refined.target, boxes=inside, weight=refined.weight, level=PNG_LEVEL)
+        inside = in_bytes(picture.inside)
+        writer.add(sample.image, refined.target, boxes=inside, weight=refined.weight, quickly=True)
         with lock:
             rows.extend(box_rows(sample, picture, refined))
         if sample.name in examples:
@@ -222,7 +220,7 @@ def _write_refined(
     bench.refine(refiner, chosen.boxed, finish)
     for sample in chosen.clean:
         nothing = np.zeros(picture_size(sample.image), np.uint8)
-        writer.add(sample.image, nothing, boxes=nothing, level=PNG_LEVEL)
+        writer.add(sample.image, nothing, boxes=nothing, quickly=True)
     return rows
 
 

@@ -1,5 +1,6 @@
 """Writing a derived dataset: built beside its place, then renamed, so that a half-written one is never seen."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -11,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeseg.data.fingerprint import checksums, fingerprint_of, write_checksums
+from pipeseg.data.fingerprint import checksums, digest_file, fingerprint_of, write_checksums
 from pipeseg.data.names import same_form
-from pipeseg.data.pictures import write_png
+from pipeseg.data.pictures import encode_mask
 from pipeseg.errors import BadInput, os_error_sentence
 from pipeseg.run_directory import write_json
 
@@ -24,8 +25,11 @@ class DatasetWriter:
     def __init__(self, folder: Path):
         self.folder = folder
         self._added: dict[str, Path] = {}
+        # SHA-256 by relative path, of what was added: nothing is read a second time when it is described
+        self._sums: dict[str, str] = {}
         self._lock = threading.Lock()
-        for part in ("images", "masks"):
+        self._parts = {"images", "masks"}
+        for part in self._parts:
             (folder / part).mkdir(parents=True)
 
     def add(
@@ -35,14 +39,14 @@ class DatasetWriter:
         boxes: np.ndarray | Path | None = None,
         weight: np.ndarray | Path | None = None,
         *,
-        level: int = 6,
+        quickly: bool = False,
     ) -> Path:
         """Add a picture (hard-linked where the disk can, else copied) and its mask (uint8 (H, W), or a PNG file).
 
         Args:
             boxes: filled boxes, 0 or 255, of a picture that nobody labelled by hand (all 0: it has no box).
             weight: how far each pixel's target counts in the loss, 255 = fully; None means 255 everywhere.
-            level: see `write_png`.
+            quickly: see `encode_mask`.
 
         Returns the mask's file, which lies there until the dataset is put in its place.
 
@@ -56,21 +60,29 @@ class DatasetWriter:
             self._added[same_form(image.stem)] = image
         if is_second:
             raise BadInput(f"{image}: a second picture for masks/{target.name}; rename or remove one")
-        link_or_copy(image, self.folder / "images" / image.name)
+        self._put("images", image.name, image, quickly)
         for part, content in (("masks", mask), ("boxes", boxes), ("weights", weight)):
-            if content is None:
-                continue
-            file = self.folder / part / target.name
-            file.parent.mkdir(exist_ok=True)
-            if isinstance(content, Path):
-                link_or_copy(content, file)
-            else:
-                write_png(file, content, level)
+            if content is not None:
+                self._put(part, target.name, content, quickly)
         return target
+
+    def _put(self, part: str, name: str, content: np.ndarray | Path, quickly: bool) -> None:
+        file = self.folder / part / name
+        if part not in self._parts:
+            file.parent.mkdir(exist_ok=True)
+            self._parts.add(part)
+        if isinstance(content, Path):
+            link_or_copy(content, file)
+            digest = digest_file(file)
+        else:
+            data = encode_mask(content, quickly=quickly)
+            file.write_bytes(data)
+            digest = hashlib.sha256(data).hexdigest()
+        self._sums[same_form(f"{part}/{name}")] = digest
 
     def describe(self, **facts: Any) -> None:
         """Write `dataset.json`, `facts` and the fingerprint of what was added, and the checksums that it is made of."""
-        sums = checksums(self.folder)
+        sums = checksums(self.folder, known=self._sums)
         write_checksums(self.folder, sums)
         write_json(self.folder / "dataset.json", {**facts, "fingerprint": fingerprint_of(sums)})
 
@@ -173,6 +185,6 @@ def link_or_copy(source: Path, target: Path) -> None:
     """Hard-link `source`, or copy it where the file system cannot: pictures are never edited in place."""
     try:
         # resolved: a hard link to a symbolic one would point nowhere from its new folder
-        os.link(source.resolve(), target)
+        os.link(source.resolve() if source.is_symlink() else source, target)
     except OSError:
         shutil.copyfile(source, target)

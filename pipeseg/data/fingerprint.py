@@ -1,8 +1,11 @@
 """A dataset's identity: one hash over the names and bytes of its files."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 
 from pipeseg.data.names import PARTS, same_form
 from pipeseg.data.parallel import threaded
@@ -28,27 +31,43 @@ def fingerprint_of(sums: Mapping[str, str]) -> str:
     return total.hexdigest()
 
 
-def checksums(folder: Path, tick: Callable[[int, int], None] = lambda done, total: None) -> dict[str, str]:
+def checksums(
+    folder: Path,
+    tick: Callable[[int, int], None] = lambda done, total: None,
+    known: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, str]:
     """Return the SHA-256 (hex) of every file in the folders `PARTS` by relative path, e.g. `masks/a.png`, sorted.
 
     Hidden files (a file browser's notes) are no part of a dataset; names count in one Unicode form, so that a copy
     through another operating system keeps its identity.
 
+    Args:
+        known: what need not be read again.
+
     Raises:
         OSError: a file cannot be read.
     """
-    files = sorted(
-        (same_form(path.relative_to(folder).as_posix()), path)
-        for part in PARTS
-        for path in (folder / part).rglob("*")
-        if path.is_file() and not path.name.startswith(".")
-    )
+    files = sorted(file for part in PARTS for file in _list(folder / part, part))
     sums = {}
-    contents = threaded(digest_file, (path for _, path in files))
-    for done, ((name, _), content) in enumerate(zip(files, contents, strict=True), 1):
-        sums[name] = content
-        tick(done, len(files))
+    with closing(threaded(digest_file, (Path(path) for name, path in files if name not in known))) as contents:
+        for done, (name, _) in enumerate(files, 1):
+            sums[name] = known[name] if name in known else next(contents)
+            tick(done, len(files))
     return sums
+
+
+def _list(folder: Path | str, name: str) -> Iterator[tuple[str, str]]:
+    """Yield (`name/...`, path) of every file below a folder; none where there is no such folder."""
+    try:
+        entries = os.scandir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    with entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _list(entry.path, f"{name}/{entry.name}")
+            elif entry.is_file() and not entry.name.startswith("."):
+                yield same_form(f"{name}/{entry.name}"), entry.path
 
 
 def write_checksums(folder: Path, sums: Mapping[str, str]) -> None:

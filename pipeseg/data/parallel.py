@@ -3,25 +3,55 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def threaded(function: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None) -> Iterator[Result]:
-    """Yield `function(item)` in the order of `items`; a few per core are under way, so memory stays flat."""
+def threaded(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int | None = None,
+    *,
+    pool: ThreadPoolExecutor | None = None,
+    ahead: int = 0,
+) -> Iterator[Result]:
+    """Yield `function(item)` in the order of `items`; a few per core are under way, so memory stays flat.
+
+    Args:
+        workers: threads; default: one per core.
+        pool: threads that are there already, and may have other work as well.
+        ahead: so many more items may be under way, for a reader that takes them in batches.
+    """
     workers = workers or os.cpu_count() or 1
     under_way: deque[Future[Result]] = deque()
-    pool = ThreadPoolExecutor(workers)
+    threads = pool or ThreadPoolExecutor(workers)
     try:
         for item in items:
-            under_way.append(pool.submit(function, item))
-            if len(under_way) >= 4 * workers:
+            under_way.append(threads.submit(function, item))
+            if len(under_way) >= 4 * workers + ahead:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
     finally:
         # nobody wants what is left when one fails or the reader goes away
-        pool.shutdown(cancel_futures=True)
+        if pool is None:
+            threads.shutdown(cancel_futures=True)
+        else:
+            wait([future for future in under_way if not future.cancel()])
+
+
+@contextmanager
+def opencv_in_one_thread() -> Iterator[None]:
+    """Keep OpenCV to the threads that call it: its own would fight them."""
+    import cv2
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)

@@ -134,6 +134,13 @@ def shifted(probability: np.ndarray, shift: float | np.ndarray) -> np.ndarray:
     return odds / (odds + (1 - probability))
 
 
+def in_bytes(share: np.ndarray) -> np.ndarray:
+    """Return shares in [0, 1], float32 or bool, as uint8 of 255."""
+    if share.dtype == bool:
+        return share * np.uint8(FULL)
+    return np.rint(np.float32(FULL) * share).astype(np.uint8)
+
+
 def fill_of(mask: np.ndarray, inside: np.ndarray, place: Place) -> float:
     """Return which share of a box's filled pixels a mask (bool (H, W)) covers."""
     boxed = inside[place]

@@ -66,7 +66,7 @@ def answered_in_boxes(
 
     for looked, places in pictures:
         assert looked.image is not None
-        picture = _Waiting(looked, np.zeros(looked.shape, np.float32), len(places))
+        picture = _Waiting(looked, places, np.zeros(looked.shape, np.float32), len(places))
         waiting.append(picture)
         for place in places:
             rows, columns = place
@@ -88,12 +88,16 @@ class _Waiting:
     """A picture of which `open` boxes have not been looked at yet."""
 
     looked: Looked
+    places: Sequence[Place]
     probability: np.ndarray
     open: int
 
     def done(self) -> tuple[Looked, np.ndarray]:
-        sure = np.clip(self.probability, SURE, 1 - SURE)
-        return self.looked, np.log(sure / (1 - sure))
+        logits = np.full(self.looked.shape, np.log(SURE), np.float32)
+        for place in self.places:
+            sure = np.clip(self.probability[place], SURE, 1 - SURE)
+            logits[place] = np.log(sure / (1 - sure))
+        return self.looked, logits
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pipeseg.refiners.base import CropTraining, View
 from pipeseg.refiners.box_answers import BoxNetworks
 from pipeseg.refiners.crops import crop_window, learn_boxes
 from pipeseg.refiners.source import SourceBoxes, hand_picture
-from pipeseg.refiners.teachers import Teachers, copy_network
+from pipeseg.refiners.teachers import Teachers, copy_network, prepare
 from pipeseg.refiners.workbench import Ticker
 from pipeseg.run import Run
 from pipeseg.schema import STRIDE, RefineConfig, TrainConfig
@@ -52,7 +52,7 @@ def teach_boxes(
                 continue
             which = f", teacher {number + 1} of {len(of_view)}" if len(of_view) > 1 else ""
             tick = Ticker(run, view.crops.steps, "learning boxes" + which)
-            learned[view.crops, number] = learn_boxes(
+            network = learn_boxes(
                 copy_network(teacher.model),
                 of_hand,
                 _training(run.config, view.crops, size, teacher.header.model, number),
@@ -61,6 +61,7 @@ def teach_boxes(
                 warn=run.warn,
                 tick=tick,
             )
+            learned[view.crops, number] = prepare(network, (size, size), teachers.hardware)
             run.message(
                 f"teacher {teacher.header.run_id} learned {view.crops.steps} steps on"
                 f" {sum(map(len, of_hand.values()))} boxes of {sum(map(bool, of_hand.values()))} hand-drawn pictures,"

@@ -20,6 +20,7 @@ from pipeseg.refiners.base import (
     check_share,
     check_switch,
     fill_of,
+    in_bytes,
     shifted,
 )
 from pipeseg.refiners.tightness import tight_shift
@@ -94,8 +95,8 @@ class EnsembleRefiner(Refiner):
             for fill, is_false in zip(fills, are_false, strict=True)
         )
         level = probability if self.is_soft else found
-        target = np.where(inside, np.round(FULL * level), 0).astype(np.uint8)
-        weight = np.where(inside, np.round(FULL * self._trust(probability)), FULL).astype(np.uint8)
+        target = in_bytes(level) * inside
+        weight = in_bytes(self._trust(probability)) | in_bytes(~inside)
         for decision in ("ignored", "reset"):
             self._settle(decision, picture, verdicts, target, weight)
         return Refined(target, None if (weight == FULL).all() else weight, verdicts)
@@ -114,6 +115,8 @@ class EnsembleRefiner(Refiner):
         decision: str, picture: BoxPicture, verdicts: tuple[Verdict, ...], target: np.ndarray, weight: np.ndarray
     ) -> None:
         """Overwrite the boxes of a decision."""
+        if all(verdict.decision != decision for verdict in verdicts):
+            return
         chosen, others = np.zeros_like(picture.inside), np.zeros_like(picture.inside)
         for place, verdict in zip(picture.places, verdicts, strict=True):
             (chosen if verdict.decision == decision else others)[place] = True

@@ -14,6 +14,7 @@ from pipeseg.refiners.base import (
     View,
     check_switch,
     fill_of,
+    in_bytes,
     shifted,
 )
 
@@ -24,8 +25,7 @@ class BoxRefiner(Refiner):
     name = "box"
 
     def __call__(self, picture: BoxPicture, calibration: Calibration = NEUTRAL) -> Refined:
-        target = np.where(picture.inside, FULL, 0).astype(np.uint8)
-        return Refined(target, None, tuple(Verdict(1.0, "kept") for _ in picture.places))
+        return Refined(in_bytes(picture.inside), None, tuple(Verdict(1.0, "kept") for _ in picture.places))
 
 
 class OriginalRefiner(Refiner):
@@ -54,8 +54,9 @@ class OriginalRefiner(Refiner):
     def __call__(self, picture: BoxPicture, calibration: Calibration = NEUTRAL) -> Refined:
         assert picture.probability is not None
         found = shifted(picture.probability, calibration.shift) > self.cut
-        blend = self.box_weight + self.prediction_weight * found
-        target = np.where(picture.inside, np.round(FULL * blend), 0).astype(np.uint8)
+        levels = (self.box_weight, self.box_weight + self.prediction_weight)
+        low, high = (np.uint8(round(FULL * level)) for level in levels)
+        target = (found * (high - low) + low) * picture.inside
         return Refined(
             target, None, tuple(Verdict(fill_of(found, picture.inside, place), "kept") for place in picture.places)
         )

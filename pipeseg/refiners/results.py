@@ -4,7 +4,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +48,8 @@ def write_boxes(path: Path, rows: Sequence[BoxRow]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in sorted(rows, key=lambda row: (row.file, row.y_min, row.x_min)):
-        *place, fill, decision = asdict(row).values()
-        writer.writerow([*place, f"{fill:.4f}", decision])
+        place = (row.x_min, row.y_min, row.x_max, row.y_max)
+        writer.writerow((row.file, *place, f"{row.fill:.4f}", row.decision))
     write_atomically(path, text.getvalue())
 
 

@@ -1,6 +1,7 @@
 """The networks that refine: one or several that learned the class, with test-time flips, answering as one."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
@@ -47,9 +48,15 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """A network with the channel of the class in it, and what tells it from others."""
+    """A network with the channel of the class in it, and what tells it from others.
+
+    Attributes:
+        model: what can go on learning.
+        answering: the same for inference alone, see `prepare`.
+    """
 
     model: nn.Module
+    answering: nn.Module
     header: Checkpoint
     channel: int
     record: dict[str, object]
@@ -107,7 +114,7 @@ class Teachers:
 
     def _answer(self, teacher: Teacher, images: Tensor) -> Tensor:
         with self.hardware.autocast():
-            return teacher.model(self.hardware.to_input(images))[:, teacher.channel].float()
+            return teacher.answering(self.hardware.to_input(images))[:, teacher.channel].float()
 
 
 def _load(path: Path, wanted: str, hardware: Hardware) -> Teacher:
@@ -117,7 +124,19 @@ def _load(path: Path, wanted: str, hardware: Hardware) -> Teacher:
     learned = read_json(path.parent.parent / "run.json").get("datasets", {})
     record = {"run_id": header.run_id, "weights_sha256": digest_file(path), "learned_from": learned.get("train")}
     model = model.to(hardware.device, memory_format=torch.channels_last)
-    return Teacher(model, header, header.classes.index(wanted), record)
+    answering = prepare(model, header.image_size, hardware)
+    return Teacher(model, answering, header, header.classes.index(wanted), record)
+
+
+def prepare(model: nn.Module, size: Size, hardware: Hardware) -> nn.Module:
+    """Return the network that answers for `model`, on pictures of about `size`: its batch norms are folded.
+
+    In half precision the model itself: folded weights would be rounded otherwise than those that val has scored.
+    """
+    # not above: it loads the networks' library, which a refiner without teachers can do without
+    from pipeseg.models.folding import folded
+
+    return folded(model, size) if hardware.dtype == torch.float32 else model
 
 
 def copy_network(model: nn.Module) -> nn.Module:
@@ -153,8 +172,13 @@ def back(logits: Tensor, how: Turn) -> Tensor:
     return logits.flip(2) if mirrored else logits
 
 
-def look(samples: Iterable[Sample], sizes: Sequence[Size], *, keep_image: bool) -> Iterator[Looked]:
-    """Decode pictures on all cores, in order.
+def look(
+    samples: Iterable[Sample], sizes: Sequence[Size], pool: ThreadPoolExecutor, *, keep_image: bool, ahead: int = 0
+) -> Iterator[Looked]:
+    """Decode pictures in threads, in order.
+
+    Args:
+        ahead: see `threaded`.
 
     Raises:
         BadInput: a picture that cannot be read.
@@ -166,7 +190,7 @@ def look(samples: Iterable[Sample], sizes: Sequence[Size], *, keep_image: bool) 
         inputs = {size: resize(image, size) for size in sizes}
         return Looked(sample, (height, width), inputs, image if keep_image else None)
 
-    return threaded(read, samples)
+    return threaded(read, samples, pool=pool, ahead=ahead)
 
 
 def answered(

@@ -123,6 +123,22 @@ def test_checksums_are_what_the_fingerprint_is_made_of(tmp_path, image):
         subprocess.run(["sha256sum", "--check", "--quiet", "checksums.sha256"], cwd=target, check=True)
 
 
+def test_what_was_added_is_described_as_it_lies_there(tmp_path, image):
+    given = tmp_path / "given.png"
+    Image.fromarray(np.full((4, 4), 7, np.uint8)).save(given)
+    for quickly in (True, False):
+        with building(tmp_path / "set") as writer:
+            writer.add(image, np.arange(16, dtype=np.uint8).reshape(4, 4), boxes=given, quickly=quickly)
+            # whoever writes beside the writer is seen as well
+            (writer.folder / "masks" / "older").mkdir()
+            (writer.folder / "masks" / "older" / "b.png").write_bytes(b"b")
+            writer.describe()
+        assert read_mask(tmp_path / "set" / "masks" / "a.png").ravel().tolist() == list(range(16))
+        sums = read_checksums(tmp_path / "set")
+        assert list(sums) == ["boxes/a.png", "images/a.png", "masks/a.png", "masks/older/b.png"]
+        assert sums == checksums(tmp_path / "set")
+
+
 def test_hidden_files_change_no_fingerprint(tmp_path, image):
     build(tmp_path / "set", image, 10)
     before = fingerprint_folder(tmp_path / "set")

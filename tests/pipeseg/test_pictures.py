@@ -12,6 +12,7 @@ from PIL import Image
 from pipeseg.data.pictures import (
     MAX_PIXELS,
     check_picture,
+    encode_mask,
     is_turned,
     picture_size,
     read_image,
@@ -223,3 +224,11 @@ def test_masks_of_colours_or_in_the_alpha_channel_are_refused(tmp_path):
     Image.fromarray(np.dstack([CORNERS] * 3)).save(tmp_path / "grey.jpg")
     assert np.abs(read_mask(tmp_path / "grey.jpg").astype(int) - CORNERS).mean() < 5
     assert read_levels(tmp_path / "grey.jpg")[1]
+
+
+@pytest.mark.parametrize("quickly", [True, False])
+def test_a_mask_is_read_as_it_was_encoded(tmp_path, quickly):
+    soft = np.random.default_rng(0).integers(0, 256, (13, 7), dtype=np.uint8)
+    for mask in (soft, CORNERS, soft[::2, ::3], np.zeros((1, 1), np.uint8)):
+        (tmp_path / "mask.png").write_bytes(encode_mask(mask, quickly=quickly))
+        assert np.array_equal(read_mask(tmp_path / "mask.png"), mask)

@@ -12,7 +12,7 @@ from refining import REFINING
 from pipeseg.data.boxes import COLUMNS
 from pipeseg.data.fingerprint import digest_file
 from pipeseg.data.folder import DatasetFolder
-from pipeseg.data.pictures import read_mask, write_png
+from pipeseg.data.pictures import read_image, read_mask, write_png
 from pipeseg.errors import BadInput, StopRequested
 from pipeseg.events import read_events, send_command
 from pipeseg.models import build_unet
@@ -220,10 +220,15 @@ def test_val_chooses_the_flips(workshop, teachers):
 
 
 def test_what_was_stored_refines_as_what_is_asked_again(workshop, teachers, monkeypatch):
+    from pipeseg.refiners import teachers as asked
     from pipeseg.refiners import workbench
 
+    read = []
+    monkeypatch.setattr(asked, "read_image", lambda path: read.append(path.name) or read_image(path))
     run = workshop.run(REFINING, refiner="ensemble")
     refine(run, teachers)
+    # nothing but the answers is needed again, not even the pictures
+    assert len(read) == len(set(read)) > 0
     before = {file: read_mask(sample.mask) for file, sample in hybrid(workshop).items()}
     monkeypatch.setattr(workbench, "CACHE_BYTES", 0)
     refine(workshop.run(REFINING, refiner="ensemble"), teachers)
