@@ -74,9 +74,15 @@ class Charting(Watching):
         if len(wanted) > MAX_OVERLAYS:
             text = _("{count} runs are drawn over one at most; the first ones are").format(count=MAX_OVERLAYS)
             self.notify(text, severity="warning")
-        kept = {run_id: self.overlays[run_id] for run_id in wanted[:MAX_OVERLAYS] if run_id in self.overlays}
+        self._overlay(wanted)
+
+    def _overlay(self, run_ids: list[str]) -> None:
+        """Give each run its place, as long as there are any."""
+        from app.widgets.plots import MAX_OVERLAYS
+
+        kept = {run_id: self.overlays[run_id] for run_id in run_ids[:MAX_OVERLAYS] if run_id in self.overlays}
         free = [slot for slot in range(1, MAX_OVERLAYS + 1) if slot not in kept.values()]
-        new = [run_id for run_id in wanted[:MAX_OVERLAYS] if run_id not in kept]
+        new = [run_id for run_id in run_ids[:MAX_OVERLAYS] if run_id not in kept]
         self.overlays = kept | dict(zip(new, free, strict=False))
         self._lay()
 
@@ -94,7 +100,7 @@ class Charting(Watching):
         self.ghost_wanted = kept.get("ghost") is not False
         runs = [run for run in kept.get("overlays") or () if isinstance(run, str)]
         there = [run for run in runs if RunDirectory(self.settings.runs_dir / run).info_file.exists()]
-        self.overlay_runs(there)
+        self._overlay(there)  # also the one that is watched now: it is drawn over the next one
         self._charts_remembered = True
 
     def remember(self) -> None:

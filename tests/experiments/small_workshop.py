@@ -46,8 +46,8 @@ run = Run(config, Settings.load(), directory)
 def save():
     run.emit("checkpoint", path="checkpoints/last.safetensors", which="last", step=1, epoch=1)
 
+print("hello from the log", flush=True)  # before it is seen to run: what is killed then has said so
 run.status("running")
-print("hello from the log", flush=True)
 run.progress(1, config.epochs, force=True, epoch=1, epochs=config.epochs, phase="train", eta_seconds=2.0)
 run.metrics({"train/loss": 0.5, "val/iou": 0.25}, step=1, epoch=1)
 try:
