@@ -241,7 +241,7 @@ def main() -> None:
     parser.add_argument("--hand", default="20", help="hand masks per class, several with commas")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=200, help="optimizer steps of the baseline")
-    parser.add_argument("--more", type=int, default=800, help="steps of each other arm, from the baseline's weights on")
+    parser.add_argument("--more", type=int, default=600, help="steps of each other arm, from the baseline's weights on")
     parser.add_argument("--lesson", type=int, default=200, help="of these, what the teacher of ours takes")
     parser.add_argument("--size", type=int, default=64, help="side of the network's input, px")
     parser.add_argument("--encoder", help="default: efficientnet-lite0 with its packaged weights, where installed")

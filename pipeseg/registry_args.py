@@ -113,6 +113,7 @@ REFINER_ARGS: dict[str, Arguments] = {
                 "calibrate": "val",
                 "tight": True,
                 "target": "hard",
+                "weight": "none",
                 "least_gain": 0.1,
             }.items()
         },

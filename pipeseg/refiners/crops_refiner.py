@@ -8,7 +8,14 @@ from pipeseg.refiners.ensemble import EnsembleRefiner
 from pipeseg.schema import check_stride
 
 # where they differ from those of the ensemble
-DEFAULTS = {"flips": "auto", "calibrate": "val", "tight": True, "target": "hard", "least_gain": 0.1}
+DEFAULTS = {
+    "flips": "auto",
+    "calibrate": "val",
+    "tight": True,
+    "target": "hard",
+    "weight": "none",
+    "least_gain": 0.1,
+}
 
 
 class CropsRefiner(EnsembleRefiner):
