@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from benchmarks.weak_labels import Cell
 
 Found = Mapping[str, Mapping[str, Any]]
+# of full masks' IoU, what ours reaches: of all of it, or of what an arm leaves to be won
+SHARES = {"of full": None, "gap from hand": "hand", "gap from longer": "longer"}
 # what ours is held against, and how it is called
 RIVALS = {"longer": "ours - longer", "original": "ours - original", "box": "ours - box"}
 
@@ -40,18 +42,22 @@ def rows_of(cells: Sequence["Cell"]) -> list[tuple[str, list["Cell"]]]:
 
 
 def shares(data: Clustered, arms: Sequence[str]) -> dict[str, tuple[float, float, float]]:
-    """Return, in %, ours / full and (ours - longer) / (full - longer), each with its 95 % interval."""
+    """Return, in %, each with its 95 % interval, ours / full and what ours closes of the gap from an arm to full masks.
+
+    (ours - arm) / (full - arm), for the baseline and, where it was trained, for hand masks at equal budget.
+    """
     if "full" not in arms:
         return {}
     means, drawn = data.means(), resampled(data)
     column = {arm: place for place, arm in enumerate(arms)}
-    start = column["longer"] if "longer" in arms else column["hand"]
     found = {}
-    for name, below in (("of full", None), ("gap closed", start)):
+    for name, below in SHARES.items():
+        if below and below not in arms:
+            continue
         value, *ends = (
             100 * (each[..., column["ours"]] - base) / (each[..., column["full"]] - base)
             for each in (means, drawn)
-            for base in [0.0 if below is None else each[..., below]]
+            for base in [each[..., column[below]] if below else 0.0]
         )
         found[name] = (float(value), *interval(ends[0], data.size))
     return found
@@ -66,7 +72,8 @@ def show(cells: Sequence["Cell"], found: Found, arms: Sequence[str]) -> None:
         length = f"{some[0].steps} + {some[0].more} steps, {some[0].size} px"
         table = Table(title=f"{hand} hand masks per class, {seeds} seeds, {length}")
         rivals = [name for arm, name in RIVALS.items() if arm in arms]
-        for heading in ("class", *arms, *rivals, *(("of full", "gap closed") if "full" in arms else ())):
+        shared = [name for name, below in SHARES.items() if "full" in arms and (not below or below in arms)]
+        for heading in ("class", *arms, *rivals, *shared):
             table.add_column(heading, justify="left" if heading == "class" else "right")
         for name, of_row in rows_of(some):
             data = gather(of_row, found, arms)
