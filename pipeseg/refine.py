@@ -33,7 +33,7 @@ from pipeseg.refiners.workbench import Workbench
 from pipeseg.run import Run
 from pipeseg.run_directory import read_json, write_json
 from pipeseg.schema import RefineConfig
-from pipeseg.training.device import Hardware, seed_everything
+from pipeseg.training.device import Hardware, keep_memory, seed_everything
 
 
 @opencv_in_one_thread()
@@ -54,6 +54,7 @@ def refine(run: Run, checkpoints: Sequence[Path]) -> None:
     config = run.config
     assert isinstance(config, RefineConfig)
     seed_everything(config.seed)
+    keep_memory()
     datasets = run.settings.datasets_dir
     candidates = candidates_of(config.refiner.name, config.refiner.args)
     teachers = _load_teachers(run, candidates, checkpoints)

@@ -90,7 +90,6 @@ class Hardware:
             )
         if chosen.type == "mps" and not torch.backends.mps.is_available():
             raise BadInput("device: 'mps' is not there; set device: auto or cpu")
-        _keep_memory()
         if chosen.type == "cpu":
             _leave_a_core(devices)
         if precision == "auto":
@@ -132,12 +131,13 @@ def _threads_at_first() -> int:
 
 
 @cache
-def _keep_memory() -> None:
-    """Have the C library keep the memory of one batch, or of one picture, for the next.
+def keep_memory() -> None:
+    """Have the C library keep the memory of one batch, or of one picture, for the next; for inference.
 
     glibc gives large blocks back to the kernel when they are freed, and gets them again page by page, unless a larger
     one was freed before; 32 MiB is the most that counts (mallopt(3), M_MMAP_THRESHOLD). Measured, ms a picture: 1.81
-    and 1.23 for a small U-Net in batches of 64, 4.2 and 1.0 for refining a mask of 720x576. Other systems have rules of
+    and 1.23 for a small U-Net in batches of 64, 4.2 and 1.0 for refining a mask of 720x576. Not for training: where
+    memory ran out, what is kept is in pieces that smaller micro-batches do not fit into. Other systems have rules of
     their own.
     """
     torch.empty(31 << 20, dtype=torch.uint8)

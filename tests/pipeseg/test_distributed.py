@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -395,11 +396,13 @@ def test_an_unexpected_error_of_a_rank_is_in_the_log(tiny):
         loader.send_signal(signal.SIGKILL)
 
     at(run, 5, kill)
-    with pytest.raises(RunFailed, match=r"^rank 1 of 2 \(cpu\): unexpected RuntimeError: DataLoader worker") as caught:
+    # as torch tells it, or, where a batch was just being handed over, the system
+    causes = r"(RuntimeError: DataLoader worker|ConnectionResetError|EOFError)"
+    with pytest.raises(RunFailed, match=rf"^rank 1 of 2 \(cpu\): unexpected {causes}") as caught:
         train(run)
     assert "\n" not in str(caught.value) and str(run.directory.log_file) in str(caught.value)
     log = run.directory.log_file.read_text()
-    assert log.count("Traceback (most recent call last)") >= 1 and "DataLoader worker" in log
+    assert "Traceback (most recent call last)" in log and re.search(causes, log)
     assert not others(run.directory)
 
 
