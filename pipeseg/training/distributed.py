@@ -130,4 +130,7 @@ def _telling_of_lost() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
+        # torch raises it at any line where a loader process of our own dies
+        if str(error).startswith("DataLoader worker"):
+            raise
         raise RankLost(f"a rank does not answer: {error}".splitlines()[0]) from error

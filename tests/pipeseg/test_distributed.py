@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -22,6 +23,7 @@ from pipeseg.events import read_events, send_command
 from pipeseg.run import Run
 from pipeseg.settings import ROOT
 from pipeseg.training.device import Hardware
+from pipeseg.training.distributed import Exchange, RankLost
 from pipeseg.training.loop import train
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -163,6 +165,7 @@ from batches import drawn_batch
 from pipeseg.config import load_config
 from pipeseg.losses import BCELoss
 from pipeseg.training.device import Hardware
+from pipeseg.training.distributed import Exchange, RankLost
 from pipeseg.training.distributed import Exchange
 from pipeseg.training.step import Learner
 
@@ -444,3 +447,21 @@ def test_memory_that_runs_out_on_one_rank(tiny, micro):
     # the same steps over the same pictures
     assert json.loads((run.directory.results / "summary.json").read_text())["total_steps"] == 4
     assert not others(run.directory)
+
+
+def test_a_loader_that_dies_in_the_middle_of_an_exchange_is_not_taken_for_a_rank():
+    exchange = Exchange(torch.nn.Linear(1, 1), 1, torch.device("cpu"))
+    exchange._host = SimpleNamespace(allreduce=raising(RuntimeError("DataLoader worker (pid 1) is killed: Killed.")))
+    with pytest.raises(RuntimeError, match="^DataLoader worker") as caught:
+        exchange.smallest(1)
+    assert not isinstance(caught.value, RankLost)
+    exchange._host = SimpleNamespace(allreduce=raising(RuntimeError("Connection closed by peer")))
+    with pytest.raises(RankLost, match="Connection closed"):
+        exchange.smallest(1)
+
+
+def raising(error):
+    def work(*_):
+        raise error
+
+    return work
