@@ -452,7 +452,7 @@ def test_memory_that_runs_out_on_one_rank(tiny, micro):
 def test_a_loader_that_dies_in_the_middle_of_an_exchange_is_not_taken_for_a_rank():
     exchange = Exchange(torch.nn.Linear(1, 1), 1, torch.device("cpu"))
     exchange._host = SimpleNamespace(allreduce=raising(RuntimeError("DataLoader worker (pid 1) is killed: Killed.")))
-    with pytest.raises(RuntimeError, match="^DataLoader worker") as caught:
+    with pytest.raises(RuntimeError, match=r"^DataLoader worker") as caught:
         exchange.smallest(1)
     assert not isinstance(caught.value, RankLost)
     exchange._host = SimpleNamespace(allreduce=raising(RuntimeError("Connection closed by peer")))
