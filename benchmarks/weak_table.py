@@ -65,7 +65,7 @@ def shares(data: Clustered, arms: Sequence[str]) -> dict[str, tuple[float, float
 
 def show(cells: Sequence["Cell"], found: Found, arms: Sequence[str]) -> None:
     """Print one table for each number of hand masks."""
-    console = Console(width=180, highlight=False)
+    console = Console(width=220, highlight=False)
     for hand in dict.fromkeys(cell.hand for cell in cells):
         some = [cell for cell in cells if cell.hand == hand]
         seeds = len({cell.seed for cell in some})
