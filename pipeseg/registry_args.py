@@ -85,6 +85,15 @@ _ENSEMBLE: Arguments = {
     "reset_below": Argument(0.0, "boxes that keep less than this share are filled; 0 = never"),
     "least_gain": Argument(0.0, "share of the teachers' error on val that must go; else hand masks alone; 0 = any"),
 }
+# where those of crops differ from them
+CROPS_DEFAULTS = {
+    "flips": "auto",
+    "calibrate": "val",
+    "tight": True,
+    "target": "hard",
+    "weight": "none",
+    "least_gain": 0.1,
+}
 REFINER_ARGS: dict[str, Arguments] = {
     "box": {},
     "original": {
@@ -106,17 +115,7 @@ REFINER_ARGS: dict[str, Arguments] = {
         "learning_rate": Argument(1e-3, "rate of these steps"),
         "teachers": Argument("all", "which baselines learn it", ("first", "all")),
         **_ENSEMBLE,
-        **{
-            key: replace(_ENSEMBLE[key], default=default)
-            for key, default in {
-                "flips": "auto",
-                "calibrate": "val",
-                "tight": True,
-                "target": "hard",
-                "weight": "none",
-                "least_gain": 0.1,
-            }.items()
-        },
+        **{key: replace(_ENSEMBLE[key], default=default) for key, default in CROPS_DEFAULTS.items()},
     },
     "auto": {"candidates": Argument(None, "refiners to try: names or {name, args}; null = the usual ones")},
 }

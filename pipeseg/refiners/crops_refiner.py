@@ -5,17 +5,8 @@ from typing import Any, Literal
 from pipeseg.errors import BadInput
 from pipeseg.refiners.base import CropTraining, View
 from pipeseg.refiners.ensemble import EnsembleRefiner
+from pipeseg.registry_args import CROPS_DEFAULTS
 from pipeseg.schema import check_stride
-
-# where they differ from those of the ensemble
-DEFAULTS = {
-    "flips": "auto",
-    "calibrate": "val",
-    "tight": True,
-    "target": "hard",
-    "weight": "none",
-    "least_gain": 0.1,
-}
 
 
 class CropsRefiner(EnsembleRefiner):
@@ -26,8 +17,8 @@ class CropsRefiner(EnsembleRefiner):
         size: side of a crop, px; None is what shows the boxes as finely as their pictures do, see `crop_size`.
         learning_rate: at its peak.
         teachers: `all`, or only the `first`, the one of the run's own seed.
-        ensemble: arguments of `EnsembleRefiner`; where they are not named, `DEFAULTS` hold: masks that are hardly
-            better than what the teachers say by themselves would teach what hand masks teach as well.
+        ensemble: arguments of `EnsembleRefiner`; where they are not named, `CROPS_DEFAULTS` hold: masks that are
+            hardly better than what the teachers say by themselves would teach what hand masks teach as well.
     """
 
     name = "crops"
@@ -40,7 +31,7 @@ class CropsRefiner(EnsembleRefiner):
         teachers: Literal["first", "all"] = "all",
         **ensemble: Any,
     ):
-        super().__init__(**{**DEFAULTS, **ensemble})
+        super().__init__(**{**CROPS_DEFAULTS, **ensemble})
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
             raise BadInput(f"refiner.args.steps: must be a whole number, 1 or more (got {steps!r})")
         if isinstance(learning_rate, bool) or not isinstance(learning_rate, int | float) or not 0 < learning_rate <= 10:
