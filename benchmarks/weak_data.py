@@ -12,6 +12,7 @@ from pipeseg.data.build import building
 from pipeseg.data.folder import DatasetFolder, images_by_stem
 from pipeseg.data.pictures import read_levels
 from pipeseg.errors import BadInput
+from pipeseg.refiners.base import FULL
 from pipeseg.refiners.source import SourceBoxes, choose_pictures, loosened, part_boxes
 
 # boxes around nothing, per true box
@@ -36,15 +37,26 @@ class Parts:
 def read_masks(folder: Path, level: int) -> dict[str, np.ndarray]:
     """Return picture name -> bool mask (H, W) of one class, whose pixels have the value `level` in `masks/`.
 
+    Where every mask is black and white, white is class 1.
+
     Raises:
-        BadInput: no pictures, or a picture without mask.
+        BadInput: no pictures, a picture without mask, or none that shows the class.
     """
-    masks = {}
+    masks, white = {}, {}
     for stem, image in images_by_stem(folder).items():
         file = folder / "masks" / f"{stem}.png"
         if not file.exists():
             raise BadInput(f"{file}: is missing; every picture needs a mask whose grey value is the class's number")
-        masks[image.name] = read_levels(file)[0] == level
+        levels = read_levels(file)[0]
+        masks[image.name] = levels == level
+        if np.isin(levels, (0, FULL)).all():
+            white[image.name] = levels == FULL
+    if level == 1 and len(white) == len(masks):
+        masks = white
+    if not any(mask.any() for mask in masks.values()):
+        raise BadInput(
+            f"{folder / 'masks'}: no pixel has the value {level}; name --classes in the order of their values"
+        )
     return masks
 
 
@@ -83,7 +95,10 @@ def split(masks: Mapping[str, np.ndarray], groups: Mapping[str, str], hand: int,
     random.shuffle(clean)
     wanted = [min(TEST_MOST, round(TEST_SHARE * len(with_class))), min(VAL_MOST, round(VAL_SHARE * len(with_class)))]
     if sum(wanted) + 2 * hand > len(with_class):
-        raise BadInput(f"{len(with_class)} groups of pictures show the class; too few for {hand} hand masks and a test")
+        raise BadInput(
+            f"{len(with_class)} groups of pictures show the class; too few for {hand} hand masks and a"
+            " test: lower --hand"
+        )
     parts = []
     for count in (*wanted, hand):
         share = round(CLEAN * count)

@@ -1,9 +1,10 @@
 """What coarse boxes are worth beside a few hand masks: `python benchmarks/weak_labels.py --dataset DIR --classes a,b`.
 
 Any dataset with full masks serves: `images/` and `masks/<stem>.png`, whose grey value is the number of the class, 1 for
-the first of `--classes`. Boxes are drawn round the parts of the masks, each side loosened by U(0, 15 %), 5 % more are
-false; `--hand` pictures keep their masks, the others have boxes only. Every arm trains the same network, chooses its
-checkpoint and threshold on val, and is scored once on the same test pictures. All but the first start from its weights:
+the first of `--classes`; or black and white masks of one class. Boxes are drawn round the parts of the masks, each side
+loosened by U(0, 15 %), 5 % more are false; `--hand` pictures keep their masks, the others have boxes only. Every arm
+trains the same network, chooses its checkpoint and threshold on val, and is scored once on the same test pictures. All
+but the first start from its weights:
 
 | arm | learns from |
 |---|---|
@@ -33,7 +34,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from benchmarks.weak_data import Parts
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
@@ -142,20 +148,32 @@ class Workshop:
         self.do("refine", values, lambda run: refine(run, [teacher / "checkpoints" / "best.safetensors"]))
 
 
-def cell(text: str, folder: str) -> dict[str, Any]:
-    """Do every arm of a cell and return per arm the IoU of each test picture, and the seconds it took."""
-    from benchmarks.weak_data import read_masks, split, write_full, write_sets
+def deal(cell: Cell, work: Path) -> "tuple[dict[str, np.ndarray], dict[str, str], Parts]":
+    """Return the masks of the class by picture, the pictures' groups, and who is drawn by hand.
+
+    Raises:
+        BadInput: too few pictures show the class.
+    """
+    from benchmarks.weak_data import read_masks, split
     from pipeseg.data.description import read_description
     from pipeseg.data.folder import groups_of, images_by_stem
+
+    source = Path(cell.dataset)
+    masks = read_masks(source, cell.level)
+    known = json.loads((work / "groups.json").read_text()) or read_description(source).get("groups", {})
+    groups = groups_of(known, images_by_stem(source).values())
+    return masks, groups, split(masks, groups, cell.hand, cell.seed)
+
+
+def cell(text: str, folder: str) -> dict[str, Any]:
+    """Do every arm of a cell and return per arm the IoU of each test picture, and the seconds it took."""
+    from benchmarks.weak_data import write_full, write_sets
 
     values = json.loads(text)
     this = Cell(**{**values, "arms": tuple(values["arms"])})
     source, work = Path(this.dataset), Path(folder)
-    masks = read_masks(source, this.level)
-    known = json.loads((work.parent / "groups.json").read_text()) or read_description(source).get("groups", {})
-    groups = groups_of(known, images_by_stem(source).values())
+    masks, groups, parts = deal(this, work.parent)
     workshop = Workshop(this, work)
-    parts = split(masks, groups, this.hand, this.seed)
     write_sets(source, workshop.settings.datasets_dir, masks, groups, parts, this.seed)
     scores: dict[str, dict[str, float]] = {}
     seconds: dict[str, float] = {}
@@ -235,7 +253,9 @@ def find_groups(dataset: Path, work: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--dataset", type=Path, help="folder with images/ and masks/ (grey value = class number)")
+    parser.add_argument(
+        "--dataset", type=Path, help="folder with images/ and masks/ (grey value = class number, or 0 and 255)"
+    )
     parser.add_argument("--classes", default="defect", help="class names in the order of their numbers, from 1")
     parser.add_argument("--only", help="of these classes, the ones to do")
     parser.add_argument("--hand", default="20", help="hand masks per class, several with commas")
@@ -270,8 +290,11 @@ def measure(options: argparse.Namespace, work: Path) -> None:
         raise BadInput("--dataset: name a folder with images/ and masks/, whose grey values are the classes' numbers")
     work.mkdir(parents=True, exist_ok=True)
     names = options.classes.split(",")
+    chosen = options.only.split(",") if options.only else names
+    _check_named("--only", chosen, names)
+    _check_named("--arms", options.arms.split(","), ARMS)
     if options.quick:
-        options.only, options.seeds, options.steps, options.hand = names[0], 1, 8, "10"
+        chosen, options.seeds, options.steps, options.hand = chosen[:1], 1, 8, "10"
         options.more, options.lesson = 16, 8
     arms = tuple(name for name in ARMS if name in {*options.arms.split(","), "hand", "ours"})
     find_groups(options.dataset, work)
@@ -282,8 +305,11 @@ def measure(options: argparse.Namespace, work: Path) -> None:
         Cell(str(options.dataset.resolve()), name, names.index(name) + 1, int(hand), seed, *size)
         for seed in range(options.seeds)
         for hand in options.hand.split(",")
-        for name in (options.only.split(",") if options.only else names)
+        for name in chosen
     ]
+    for each in cells:
+        if each.seed == 0:  # bad input is told now, not when its turn comes
+            deal(each, work)
     found = do_cells(cells, work, options.jobs)
     if options.json:
         rows = Figures()
@@ -291,6 +317,11 @@ def measure(options: argparse.Namespace, work: Path) -> None:
         rows.show(as_json=True)
     else:
         show(cells, found, arms)
+
+
+def _check_named(option: str, chosen: Sequence[str], known: Sequence[str]) -> None:
+    if unknown := [name for name in chosen if name not in known]:
+        raise BadInput(f"{option}: {', '.join(unknown)} is not among {', '.join(known)}")
 
 
 def default_encoder() -> str:

@@ -1,9 +1,13 @@
 """Coarse labels made from full masks: what is simulated is what is said."""
 
+import sys
+
 import numpy as np
 import pytest
 
-from benchmarks.weak_data import FALSE, draw_boxes, split
+from benchmarks import weak_labels
+from benchmarks.weak_data import FALSE, draw_boxes, read_masks, split
+from pipeseg.data.pictures import write_png
 from pipeseg.errors import BadInput
 from pipeseg.refiners.source import LOOSENESS
 
@@ -49,3 +53,52 @@ def test_no_group_is_in_two_parts(masks):
 def test_too_few_pictures_are_told(masks):
     with pytest.raises(BadInput, match="60 groups of pictures show the class; too few for 30 hand masks"):
         split(masks, {name: name for name in masks}, hand=30, seed=1)
+
+
+def write_dataset(folder, values):
+    for part in ("images", "masks"):
+        (folder / part).mkdir(parents=True)
+    for index, value in enumerate(values):
+        mask = np.zeros((8, 8), np.uint8)
+        mask[2:4, 2:6] = value
+        write_png(folder / "images" / f"{index}.png", np.zeros((8, 8, 3), np.uint8))
+        write_png(folder / "masks" / f"{index}.png", mask)
+
+
+@pytest.mark.parametrize(
+    ("values", "level", "shown"),
+    [
+        ((1, 2, 0), 2, [0, 8, 0]),
+        ((255, 0), 1, [8, 0]),
+        # beside numbers, 255 is what many datasets leave out
+        ((1, 255), 1, [8, 0]),
+    ],
+)
+def test_a_class_is_a_grey_value_or_white(tmp_path, values, level, shown):
+    write_dataset(tmp_path, values)
+    masks = read_masks(tmp_path, level)
+    assert [int(masks[name].sum()) for name in sorted(masks)] == shown
+
+
+def test_a_number_that_no_mask_has_is_told(tmp_path):
+    write_dataset(tmp_path, (1, 2))
+    with pytest.raises(BadInput, match=r"masks: no pixel has the value 3; name --classes"):
+        read_masks(tmp_path, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--classes", "a", "--hand", "30"], "groups of pictures show the class; too few for 30 hand masks"),
+        (["--classes", "a,b", "--only", "c"], "--only: c is not among a, b"),
+        (["--classes", "a", "--arms", "longer,ful"], "--arms: ful is not among hand, longer"),
+        (["--classes", "a,b", "--only", "b"], "no pixel has the value 2"),
+    ],
+)
+def test_what_cannot_be_measured_is_told_first(tmp_path, monkeypatch, capsys, options, words):
+    write_dataset(tmp_path, (255,) * 12)
+    monkeypatch.setattr(sys, "argv", ["weak_labels.py", "--dataset", str(tmp_path), *options])
+    with pytest.raises(SystemExit) as ended:
+        weak_labels.main()
+    said = capsys.readouterr()
+    assert (ended.value.code, said.out, said.err.count("\n")) == (2, "", 1) and words in said.err
