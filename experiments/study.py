@@ -1,10 +1,12 @@
 """The study: clean -> split -> baselines -> refine -> finals -> compare, as a graph of ordinary runs."""
 
+from collections.abc import Mapping
+
 from experiments.folders import find_experiment
 from experiments.launcher import await_upload
 from experiments.study_plan import TRAININGS, Node, plan
 from experiments.study_results import compare_runs, tell_scores, write_steps
-from experiments.study_runner import StudyRunner
+from experiments.study_runner import Outcome, StudyRunner
 from pipeseg.errors import RunFailed
 from pipeseg.run import Run
 from pipeseg.schema import StudyConfig
@@ -28,7 +30,8 @@ def study(run: Run) -> None:
     run.directory.update(jobs=runner.jobs)
     outcomes = runner.work()
     write_steps(run.directory.results, nodes, outcomes)
-    problems = [f"{name}: {outcome.problem}" for name, outcome in outcomes.items() if outcome.problem]
+    missing = sum(bool(outcome.problem) for outcome in outcomes.values())
+    problems = tell_causes(outcomes)
     run.progress(len(nodes), len(nodes), force=True, phase="compare")
     for node in nodes:
         outcome = outcomes[node.name]
@@ -37,13 +40,27 @@ def study(run: Run) -> None:
     tell_scores(run)
     if config.refine is not None and config.track_experiment:
         if problem := compare_runs(run):
+            missing += 1
             problems.append(f"compare: {problem}")
     elif config.refine is not None:
         run.message("not recorded in MLflow (track_experiment: false), so nothing is compared")
     run.progress(len(nodes), len(nodes), force=True, phase="done")
     if problems:
         again = f"`python -m experiments resume {run.directory.run_id}` tries them again"
-        raise RunFailed(f"{len(problems)} of {len(nodes) + 1} steps have not finished. {'. '.join(problems)}. {again}")
+        raise RunFailed(f"{missing} of {len(nodes) + 1} steps have not finished. {'. '.join(problems)}. {again}")
+
+
+def tell_causes(outcomes: Mapping[str, Outcome]) -> list[str]:
+    """Return a sentence for each cause, with the steps that failed of it, and one for all that could not begin."""
+    steps_of: dict[str, list[str]] = {}
+    left_out = 0
+    for name, outcome in outcomes.items():
+        if outcome.status == "left out":
+            left_out += 1
+        elif outcome.problem:
+            steps_of.setdefault(outcome.problem, []).append(name)
+    told = [f"{', '.join(names)}: {problem}" for problem, names in steps_of.items()]
+    return [*told, f"{left_out} more need these and were left out"] if left_out else told
 
 
 def check_configs(settings: Settings, nodes: list[Node]) -> None:

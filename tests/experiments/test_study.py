@@ -9,6 +9,8 @@ from sweeping import kill, kill_run
 from waiting import wait_until
 
 from experiments import runs
+from experiments.study import tell_causes
+from experiments.study_runner import Outcome
 from pipeseg.events import read_events
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="SIGKILL")]
@@ -27,13 +29,30 @@ def test_a_failing_class_does_not_stop_the_other(studying):
         "refine rupture": "left out",
         "final rupture": "left out",
     }
-    # one sentence for each, and how to go on
+    # one sentence for each cause, and how to go on
     error = next(line for line in done.stderr.splitlines() if line.startswith("error: "))
     assert error.startswith("error: 3 of 7 steps have not finished. baseline rupture seed 13: no luck. ")
-    assert "final rupture seed 13: left out, for it needs refine rupture seed 13" in error
+    assert "no luck. 2 more need these and were left out. `" in error
     assert f"`python -m experiments resume {study.run_id}`" in error
     progress = [event for event in read_events(study.events_file) if event["kind"] == "progress"]
     assert (progress[-1]["step"], progress[-1]["total"]) == (6, 6)
+
+
+def test_steps_that_fail_of_one_cause_share_a_sentence():
+    missing = Outcome("failed", problem="no weights")
+    outcomes = {
+        "baseline a": missing,
+        "refine a": Outcome("left out", problem="left out, for it needs baseline a"),
+        "baseline b": missing,
+        "baseline c": Outcome("finished"),
+        "baseline d": Outcome("lost", problem="its process is gone"),
+    }
+    assert tell_causes(outcomes) == [
+        "baseline a, baseline b: no weights",
+        "baseline d: its process is gone",
+        "1 more need these and were left out",
+    ]
+    assert tell_causes({"baseline c": Outcome("finished")}) == []
 
 
 def test_two_steps_work_at_a_time_and_a_stop_stops_both_until_it_goes_on(studying):
