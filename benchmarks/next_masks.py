@@ -27,11 +27,10 @@ sys.path[:0] = [str(ROOT)]
 
 from benchmarks.figures import Figures
 
-ENCODER = {"encoder_name": "tu-mobilenetv3_small_100", "encoder_weights": None}
+SCRATCH, PRETRAINED = "tu-mobilenetv3_small_100", "efficientnet-lite0"
 TRAINING = {
     "stage": "baseline",
     "image_size": [96, 96],
-    "model": {"name": "UNetAttention", "args": {**ENCODER, "decoder_channels": [64, 32, 16, 16, 8]}},
     "criterion": {"name": "BCEDiceLoss", "args": {}},
     "batch_size": 8,
     "learning_rate": 0.002,
@@ -56,7 +55,7 @@ class Size:
 class Simulation:
     """One seed: pictures dealt to test, val, teacher and pool, in a workshop of its own."""
 
-    def __init__(self, dataset: Path, defect_class: str, seed: int, size: Size, root: Path, device: str):
+    def __init__(self, dataset: Path, defect_class: str, seed: int, size: Size, root: Path, device: str, encoder: str):
         import numpy as np
 
         from pipeseg.data.folder import DatasetFolder
@@ -64,6 +63,9 @@ class Simulation:
         from pipeseg.settings import Settings
 
         self.defect_class, self.seed, self.size, self.device = defect_class, seed, size, device
+        weights = "imagenet" if encoder == PRETRAINED else None
+        args = {"encoder_name": encoder, "encoder_weights": weights, "decoder_channels": [64, 32, 16, 16, 8]}
+        self.model = {"name": "UNetAttention", "args": args}
         self.random = np.random.default_rng(seed)
         self.settings = replace(
             Settings.load(), datasets_dir=root / "datasets", runs_dir=root / "runs", models_dir=root / "models"
@@ -140,6 +142,7 @@ class Simulation:
         self._write(name, samples)
         values = {
             **TRAINING,
+            "model": self.model,
             "seed": seed,
             "defect_class": self.defect_class,
             "device": self.device,
@@ -188,12 +191,15 @@ def simulate(simulation: Simulation, teachers: int) -> dict[str, float]:
     return dict(zip(("teacher", "random", "chosen", "uncertainty", "disagreement"), found, strict=True))
 
 
-def measure(dataset: Path, defect_class: str, seeds: int, teachers: int, size: Size, device: str) -> Figures:
+def measure(
+    dataset: Path, defect_class: str, seeds: int, teachers: int, size: Size, device: str, encoder: str
+) -> Figures:
     figures, found = Figures(), []
     for seed in range(seeds):
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as root:
-            found.append(simulate(Simulation(dataset, defect_class, seed, size, Path(root), device), teachers))
+            simulation = Simulation(dataset, defect_class, seed, size, Path(root), device, encoder)
+            found.append(simulate(simulation, teachers))
         told = "  ".join(f"{name} {value:.4f}" for name, value in found[-1].items())
         print(f"seed {seed}: {told}  ({time.monotonic() - started:.0f} s)", file=sys.stderr, flush=True)
 
@@ -218,6 +224,12 @@ def main() -> None:
     parser.add_argument("--teachers", type=int, default=1, help="networks that are asked, per seed")
     parser.add_argument("--hand", type=int, default=20, help="hand masks of the teacher, and added ones")
     parser.add_argument("--steps", type=int, default=90, help="optimizer steps of every training")
+    parser.add_argument(
+        "--encoder",
+        choices=(SCRATCH, PRETRAINED),
+        default=SCRATCH,
+        help=f"{SCRATCH}: from scratch; {PRETRAINED}: with its packaged ImageNet weights",
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--quick", action="store_true", help="one seed, few pictures and steps: does it run?")
     parser.add_argument("--device", default="auto")
@@ -227,7 +239,10 @@ def main() -> None:
     if options.quick:
         size = Size(6, 20, 8, 6, validation=4)
     seeds = 1 if options.quick else options.seeds
-    measure(options.dataset, options.defect_class, seeds, options.teachers, size, options.device).show(options.json)
+    figures = measure(
+        options.dataset, options.defect_class, seeds, options.teachers, size, options.device, options.encoder
+    )
+    figures.show(options.json)
 
 
 if __name__ == "__main__":
