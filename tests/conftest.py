@@ -2,11 +2,16 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+# what a shell starts in the background ignores Ctrl-C, and hands that down to the processes that tests interrupt
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # two tests at once on two cores: OpenMP's threads would spin against each other, many times slower than one thread
 os.environ.setdefault("OMP_NUM_THREADS", "1")

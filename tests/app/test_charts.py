@@ -150,6 +150,7 @@ async def test_new_points_draw_only_the_rows_that_change(workshop: Settings, mon
         assert set(rows) <= {0}
 
 
+@pytest.mark.slow
 async def test_overlays_are_chosen_drawn_and_followed(workshop: Settings) -> None:
     watched = write_run(workshop.runs_dir, "toy", CURVES, age=10)
     other = write_run(workshop.runs_dir, "nested/inner", {"val/iou": [0.9] * 50}, running=True, age=20)
@@ -228,6 +229,7 @@ async def test_a_logarithmic_axis_leaves_gaps_and_says_so(workshop: Settings) ->
         await until(pilot, lambda: "log y" not in screen_text(pilot.app))
 
 
+@pytest.mark.slow
 async def test_smoothing_shows_tensorboards_value(workshop: Settings) -> None:
     ys = [0.5 + 0.4 * math.sin(step) for step in range(COUNT)]
     run = write_run(workshop.runs_dir, "toy", {"val/iou": [*ys, math.nan, *ys]})
@@ -361,6 +363,7 @@ async def test_a_window_between_two_points_shows_the_line_that_crosses_it(worksh
         assert any("⠀" < letter <= "⣿" for letter in chart_text(pilot))
 
 
+@pytest.mark.slow
 async def test_many_runs_do_not_hold_up_keys(workshop: Settings) -> None:
     """While five journals of 20,000 events are read and drawn smoothed, the loop that answers keys goes on."""
     runs = [

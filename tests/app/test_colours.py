@@ -34,6 +34,7 @@ def test_text_and_states_stand_out_in_every_theme(theme: object) -> None:
     assert contrast(*cursor) >= CONTRAST[theme.name]  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
 async def test_every_word_on_the_screen_can_be_read(
     workshop: Settings, add_run: Callable[..., RunDirectory], theme: object
@@ -68,6 +69,7 @@ def test_lines_of_charts_stay_faint_and_words_do_not() -> None:
     assert raised(Style.parse("#ffffff on #12151b"), background, 4.5) == Style.parse("#ffffff on #12151b")
 
 
+@pytest.mark.slow
 async def test_the_key_goes_round_the_colours_and_they_are_remembered(workshop: Settings) -> None:
     async with opened(NARROW) as pilot:
         seen = []

@@ -149,6 +149,7 @@ async def test_without_datasets_the_pane_says_what_to_run(workshop: Settings, si
         await until(pilot, lambda: "no dataset is selected" in screen_text(pilot.app))
 
 
+@pytest.mark.slow
 async def test_an_audit_goes_on_without_the_dashboard_and_its_report_is_shown(slow_audit: Path) -> None:
     async with opened() as pilot:
         await select(pilot, "pipes")
@@ -236,6 +237,7 @@ async def ask_next(pilot: Pilot, folder: Path) -> None:
     await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [NARROW, WIDE])
 async def test_next_masks_are_asked_for_stopped_and_shown(
     pipes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
@@ -263,6 +265,7 @@ async def test_next_masks_are_asked_for_stopped_and_shown(
         await until(pilot, lambda: any("next masks finished" in str(n.message) for n in pilot.app._notifications))
 
 
+@pytest.mark.slow
 async def test_without_a_network_the_real_script_says_what_to_train(pipes: Path, tmp_path: Path) -> None:
     async with opened() as pilot:
         await select(pilot, "pipes_deposition_EVAL")
@@ -314,6 +317,7 @@ async def test_next_previous_first_last_and_jump(pipes: Path) -> None:
         assert pilot.app.screen is screen
 
 
+@pytest.mark.slow
 async def test_only_pictures_of_a_class(pipes: Path) -> None:
     async with opened() as pilot:
         screen = await look(pilot, "pipes")
@@ -373,6 +377,7 @@ async def test_annotations_that_cannot_be_read_are_told(pipes: Path) -> None:
         assert len(pilot.app.screen_stack) == 1
 
 
+@pytest.mark.slow
 async def test_the_picture_follows_the_size_of_the_terminal(pipes: Path) -> None:
     async with opened(NARROW) as pilot:
         screen = await look(pilot, "pipes")

@@ -68,6 +68,7 @@ async def test_a_change_in_the_form_edits_the_text_in_place_and_saves(
         assert max(len(line.rstrip()) for line in screen_text(pilot.app).splitlines()) <= size[0]
 
 
+@pytest.mark.slow
 async def test_undo_and_redo_go_through_both_views_as_one(workshop: Settings) -> None:
     async with opened() as pilot:
         original = read_text(workshop.experiments_dir / "toy" / "config.yaml")
@@ -143,6 +144,7 @@ async def test_the_line_of_a_mistake_is_marked_and_the_row_says_why(workshop: Se
         assert any("✗  batch_size" in line for line in lines)
 
 
+@pytest.mark.slow
 async def test_names_are_chosen_from_a_list_and_others_may_be_typed(workshop: Settings) -> None:
     async with opened() as pilot:
         form = await open_form(pilot)
@@ -187,6 +189,7 @@ async def test_a_file_that_another_program_changes_is_read_again(workshop: Setti
         assert not pilot.app.query_one(ConfigPane).unsaved
 
 
+@pytest.mark.slow
 async def test_differences_to_the_saved_file_the_last_run_and_any_run(
     workshop: Settings, add_run: Callable[..., RunDirectory]
 ) -> None:
@@ -250,6 +253,7 @@ async def test_a_new_experiment_is_copied_selected_and_open(workshop: Settings, 
         assert read_text(folder / "README.md").startswith("# Toy: deep er\n\nLearns nothing")
 
 
+@pytest.mark.slow
 async def test_an_editor_that_cannot_be_opened_says_why(workshop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened() as pilot:
         await open_form(pilot)

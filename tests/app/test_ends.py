@@ -36,6 +36,7 @@ def notes(pilot: Pilot) -> list[tuple[str, str]]:
     return [(str(each.title), str(each.message)) for each in pilot.app._notifications]
 
 
+@pytest.mark.slow
 async def test_ends_of_one_moment_are_told_together(workshop: Settings, add_run: AddRun) -> None:
     first, second, third = (working(add_run("toy", ended=False)) for _ in range(3))
     async with opened() as pilot:
@@ -55,6 +56,7 @@ async def test_ends_of_one_moment_are_told_together(workshop: Settings, add_run:
         assert len(notes(pilot)) == 2
 
 
+@pytest.mark.slow
 async def test_what_ended_before_or_elsewhere_is_not_told(workshop: Settings, add_run: AddRun) -> None:
     add_run("toy")
     elsewhere = add_run("toy", ended=False)
@@ -104,6 +106,7 @@ def test_notes_cannot_be_broken_out_of() -> None:
     assert note("toy", "text", "bell", {}) == note("toy", "text", "off", {}) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
 def test_a_terminal_gets_the_note_and_the_bell(workshop: Settings) -> None:
     terminal = Terminal(TERM="foot")

@@ -22,6 +22,7 @@ def test_a_sparkline_has_one_bar_a_value() -> None:
     assert sparkline([0.5, 0.5]) == "▄▄"
 
 
+@pytest.mark.slow
 async def test_folders_are_found_as_they_appear_and_gone_when_they_go(workshop: Settings) -> None:
     async with opened() as pilot:
         folder = workshop.experiments_dir / "group" / "late"

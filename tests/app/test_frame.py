@@ -44,6 +44,7 @@ async def test_the_next_start_opens_where_the_last_one_ended(workshop: Settings,
         await until(pilot, lambda: pilot.app.place == "data" and pilot.app.datasets is not None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -131,6 +132,7 @@ async def test_help_tells_first_what_works_here(workshop: Settings, add_run: Cal
         await until(pilot, lambda: app.pane == "runs")
 
 
+@pytest.mark.slow
 async def test_help_goes_to_the_pane_of_what_does_not_work_here(workshop: Settings) -> None:
     async with opened() as pilot:
         app = pilot.app
@@ -210,6 +212,7 @@ async def test_a_notice_whose_time_passed_before_it_is_shown_goes_away(workshop:
         await until(pilot, lambda: not pilot.app.query(Toast))
 
 
+@pytest.mark.slow
 async def test_the_palette_is_left_while_it_gathers(workshop: Settings) -> None:
     """Textual's own ends the app when its list is gone before it has its commands."""
     async with opened(NARROW) as pilot:

@@ -22,6 +22,7 @@ def fields(app: object) -> str:
                      for part in ("head", "checks", "environment"))  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [NARROW, WIDE])
 async def test_findings_come_one_by_one_and_are_kept(workshop: Settings, size: tuple[int, int]) -> None:
     async with opened(size) as pilot:
@@ -41,6 +42,7 @@ async def test_findings_come_one_by_one_and_are_kept(workshop: Settings, size: t
         assert report and [check.name for check in report.checks] == [check.name for check in pane.checks]
 
 
+@pytest.mark.slow
 async def test_a_failure_of_the_last_check_is_told_at_the_start(workshop: Settings) -> None:
     save_report(workshop, [BROKEN], {"settings": [Fact("RUNS_DIR", "/somewhere", "default")]})
     async with opened() as pilot:

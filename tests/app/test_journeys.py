@@ -20,6 +20,7 @@ from pipeseg.run_directory import RunDirectory
 from pipeseg.settings import Settings
 
 
+@pytest.mark.slow
 async def test_list_shows_every_folder_with_its_state(workshop: Settings, add_run: Callable[..., RunDirectory]) -> None:
     add_run("toy")
     add_run("nested/inner", status="failed")
@@ -60,6 +61,7 @@ async def test_a_long_journal_does_not_block_keys(workshop: Settings, add_run: C
         assert slowest < 1.0  # about 0.05 s
 
 
+@pytest.mark.slow
 async def test_launch_by_key_to_the_end_of_the_run(workshop: Settings) -> None:
     async with opened() as pilot:
         app = pilot.app
@@ -78,6 +80,7 @@ async def test_launch_by_key_to_the_end_of_the_run(workshop: Settings) -> None:
         await until(pilot, lambda: "✓ finished" in screen_text(app) and "0.500" in screen_text(app))
 
 
+@pytest.mark.slow
 async def test_pause_resume_checkpoint_and_stop_by_keys(workshop: Settings) -> None:
     async with opened() as pilot:
         app = pilot.app
@@ -124,6 +127,7 @@ async def test_pause_resume_checkpoint_and_stop_by_keys(workshop: Settings) -> N
         await until(pilot, lambda: "■ stopped" in head())
 
 
+@pytest.mark.slow
 async def test_lists_of_values_launch_a_sweep(workshop: Settings) -> None:
     async with opened(NARROW) as pilot:
         app = pilot.app
@@ -153,6 +157,7 @@ async def test_lists_of_values_launch_a_sweep(workshop: Settings) -> None:
         await until(pilot, lambda: not sweep.directory.is_worked_on())
 
 
+@pytest.mark.slow
 async def test_a_run_goes_on_without_the_dashboard_and_is_found_again(workshop: Settings) -> None:
     async with opened() as pilot:
         await choose(pilot, "toy")
@@ -190,6 +195,7 @@ async def test_config_with_a_mistake_is_refused_by_its_key(workshop: Settings) -
         assert app.query_one(ConfigPane).unsaved == {"toy"}
 
 
+@pytest.mark.slow
 async def test_saving_keeps_comments_and_launching_asks_about_unsaved_changes(workshop: Settings) -> None:
     file = workshop.experiments_dir / "toy" / "config.yaml"
     async with opened() as pilot:
@@ -264,6 +270,7 @@ async def test_every_pane_is_one_key_away(workshop: Settings, size: tuple[int, i
         assert max(len(line.rstrip()) for line in screen_text(app).splitlines()) <= size[0]
 
 
+@pytest.mark.slow
 async def test_help_lists_and_runs_every_action(workshop: Settings) -> None:
     async with opened() as pilot:
         app = pilot.app

@@ -228,6 +228,7 @@ async def press(pilot: Pilot, *keys: str) -> None:
     await pilot.pause()
 
 
+@pytest.mark.slow
 async def test_the_terminal_gets_the_picture_and_cells_that_show_it(many: Path, terminal: KittyTerminal) -> None:
     async with opened() as pilot:
         await look(pilot, "many")
@@ -265,6 +266,7 @@ async def test_within_tmux_it_is_wrapped_and_the_last_column_left_free(
         assert commands and all(text.startswith("\x1bPtmux;") for text in commands)
 
 
+@pytest.mark.slow
 async def test_each_picture_is_sent_once_and_only_some_are_held(many: Path, terminal: KittyTerminal) -> None:
     async with opened() as pilot:
         await look(pilot, "many")
@@ -316,6 +318,7 @@ async def test_what_the_terminal_forgot_is_sent_again(many: Path, terminal: Kitt
         await until(pilot, lambda: numbers(pilot) <= set(terminal.pictures))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [("PIPESEG_PICTURES", "blocks"), ("NO_COLOR", "1"), ("COLORTERM", "")])
 async def test_half_blocks_write_nothing(
     many: Path, terminal: KittyTerminal, monkeypatch: pytest.MonkeyPatch, change: tuple[str, str]

@@ -152,6 +152,7 @@ def test_ten_places_fit_into_the_title(words: str, room: int) -> None:
         assert room < 200 or shown == names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pane", ["experiments", "overview", "config", "live", "runs", "data"])
 async def test_russian_fits_into_80_columns(
     workshop: Settings, add_run: Callable[..., RunDirectory], russian: None, pane: str

@@ -49,6 +49,7 @@ def working(directory: RunDirectory) -> RunDirectory:
 # -- log -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_the_log_is_filtered_while_one_types(workshop: Settings, add_run: AddRun) -> None:
     directory = add_run("toy")
     lines = [f"epoch {n} loss 0.{n}\n" if n % 10 == 0 else f"debug {n}\n" for n in range(3400)]
@@ -103,6 +104,7 @@ async def test_esc_comes_back_to_the_line_where_the_filter_began(workshop: Setti
         await until(pilot, lambda: "line 200" in screen_text(pilot.app))
 
 
+@pytest.mark.slow
 async def test_200_000_lines_are_paged_at_flat_memory(workshop: Settings, add_run: AddRun) -> None:
     directory = add_run("toy")
     directory.log_file.write_text("".join(f"line {n} of many, many lines\n" for n in range(200_000)))
@@ -141,6 +143,7 @@ async def test_a_log_that_grows_does_not_lay_the_screen_out_anew(workshop: Setti
         await until(pilot, lambda: "1 of 200 lines" in title(log) and not log.show_vertical_scrollbar)
 
 
+@pytest.mark.slow
 async def test_long_lines_are_read_sideways_and_kinds_are_told_apart(workshop: Settings, add_run: AddRun) -> None:
     directory = add_run("toy")
     text = "Traceback (most recent call last):\n  File 'x'\nValueError: no\nUserWarning: slow\n"
@@ -165,6 +168,7 @@ async def test_long_lines_are_read_sideways_and_kinds_are_told_apart(workshop: S
         await until(pilot, lambda: "start..." in screen_text(pilot.app))
 
 
+@pytest.mark.slow
 async def test_a_thousand_lines_a_second_do_not_hold_keys_up(workshop: Settings, add_run: AddRun) -> None:
     directory = working(add_run("toy", ended=False))
     async with opened() as pilot:
@@ -222,6 +226,7 @@ async def test_a_healthy_run_has_no_verdict_and_d_says_so(workshop: Settings, ad
 # -- gauges and progress ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [NARROW, WIDE])
 async def test_gauges_are_there_while_the_run_works(workshop: Settings, size: tuple[int, int]) -> None:
     async with opened(size) as pilot:

@@ -80,6 +80,7 @@ async def test_the_sheet_tells_what_a_launch_would_meet(workshop: Settings, size
         assert list_runs(workshop) == [] and not QueueDirectory(workshop).exists()
 
 
+@pytest.mark.slow
 async def test_a_run_gets_the_name_and_the_device_of_the_sheet(workshop: Settings) -> None:
     async with sheet(WIDE) as pilot:
         await pilot.press("down", "right")  # cpu
@@ -117,6 +118,7 @@ async def test_a_broken_config_is_told_on_the_sheet(workshop: Settings) -> None:
         assert "not YAML" in pilot.app.screen.obstacle
 
 
+@pytest.mark.slow
 async def test_overrides_are_remembered_by_their_own_key_only(workshop: Settings) -> None:
     async with sheet(WIDE, "o") as pilot:
         assert pilot.app.focused.id == "overrides"
@@ -131,6 +133,7 @@ async def test_overrides_are_remembered_by_their_own_key_only(workshop: Settings
         await pilot.press("escape")
 
 
+@pytest.mark.slow
 async def test_unsaved_changes_are_asked_about_before_the_sheet(workshop: Settings) -> None:
     async with opened() as pilot:
         await edit(pilot, "toy")
@@ -152,6 +155,7 @@ async def queue_one(pilot: Pilot, overrides: str) -> None:
     await until(pilot, lambda: any(f" {overrides} " in row for row in rows(pilot)))
 
 
+@pytest.mark.slow
 @BOTH
 async def test_queue_move_hold_remove_and_watch(workshop: Settings, size: tuple[int, int]) -> None:
     async with opened(size) as pilot:
@@ -209,6 +213,7 @@ async def test_queue_move_hold_remove_and_watch(workshop: Settings, size: tuple[
         assert len(list_runs(workshop)) == 1
 
 
+@pytest.mark.slow
 async def test_an_entry_that_waits_starts_at_once_when_asked(workshop: Settings) -> None:
     async with opened() as pilot:
         await choose(pilot, "toy")
@@ -222,6 +227,7 @@ async def test_an_entry_that_waits_starts_at_once_when_asked(workshop: Settings)
         assert len(list_runs(workshop)) == 2
 
 
+@pytest.mark.slow
 async def test_the_queue_goes_on_without_the_dashboard_and_a_new_one_attends_to_it(workshop: Settings) -> None:
     async with opened() as pilot:
         await choose(pilot, "toy")
@@ -230,9 +236,13 @@ async def test_the_queue_goes_on_without_the_dashboard_and_a_new_one_attends_to_
         await until(pilot, lambda: any("● running" in row for row in rows(pilot)))
         await pilot.press("q")
         await until(pilot, lambda: not pilot.app.is_running)
-    info = read_json(QueueDirectory(workshop).runner_file)
-    assert is_alive(info["pid"], info["pid_started"])
-    runner = psutil.Process(info["pid"])
+
+    def attending() -> int | None:
+        info = read_json(QueueDirectory(workshop).runner_file)
+        return info["pid"] if is_alive(info["pid"], info["pid_started"]) else None
+
+    # the runner that started the first entry may have ended; the one for the second is on its way
+    runner = psutil.Process(wait_until(attending))
     runner.kill()
     runner.wait(30)
     send(workshop, list_runs(workshop)[0].directory, "stop")

@@ -54,6 +54,7 @@ def three(add_run: Make) -> list[RunDirectory]:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [NARROW, WIDE])
 async def test_the_filter_follows_what_is_typed_and_stays(three: list[RunDirectory], size: tuple[int, int]) -> None:
     first, second, third = (run.run_id for run in three)
@@ -113,6 +114,7 @@ async def test_a_table_that_is_not_laid_out_yet_has_no_column_to_sort_by(three: 
         assert app.sort_field == before
 
 
+@pytest.mark.slow
 async def test_marked_runs_lie_side_by_side_and_are_copied(three: list[RunDirectory]) -> None:
     first, second, third = (run.run_id for run in three)
     async with opened(NARROW) as pilot:
@@ -142,6 +144,7 @@ async def test_marked_runs_lie_side_by_side_and_are_copied(three: list[RunDirect
         await until(pilot, lambda: not app.marked)
 
 
+@pytest.mark.slow
 async def test_tags_and_a_note_are_written_and_shown(three: list[RunDirectory]) -> None:
     async with opened((200, 48)) as pilot:
         app = pilot.app
@@ -237,6 +240,7 @@ async def test_marked_runs_are_drawn_over_each_other(three: list[RunDirectory]) 
         assert app.watched.name == three[2].run_id
 
 
+@pytest.mark.slow
 async def test_runs_of_other_machines_are_listed_from_mlflow(
     three: list[RunDirectory], workshop: Settings, tmp_path: Path
 ) -> None:

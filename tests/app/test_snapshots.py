@@ -98,6 +98,7 @@ async def visit(size: tuple[int, int], panes: Sequence[str], ending: str, failed
     assert not differing, "\n\n".join(differing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [NARROW, WIDE])
 async def test_every_pane(standing: Settings, tmp_path: Path, size: tuple[int, int]) -> None:
     await visit(size, PANES, "en", tmp_path)
@@ -109,6 +110,7 @@ async def test_panes_in_russian(standing: Settings, tmp_path: Path) -> None:
     await visit(WIDE, ["data"], "ru", tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", ["pipeseg-light", "pipeseg-contrast"])
 async def test_colours(standing: Settings, tmp_path: Path, theme: str) -> None:
     async with opened(NARROW) as pilot:

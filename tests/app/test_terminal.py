@@ -42,6 +42,7 @@ def test_options_that_print() -> None:
     assert run_app("--nonsense").returncode == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
 def test_a_killed_dashboard_leaves_its_run_going(workshop: Settings, number: int) -> None:

@@ -48,6 +48,7 @@ def test_tables_are_whole_when_piped(workshop):
     assert "✓ finished" in runs and "[bold]" in runs and "\x1b" not in runs
 
 
+@pytest.mark.slow
 def test_show_experiment_and_run(open_gate_workshop):
     workshop = open_gate_workshop
     directory = launcher.launch(workshop.settings, "tiny", ["epochs=2"])
@@ -70,6 +71,7 @@ def test_json_holds_null_where_python_has_nan(workshop):
     assert run["last"] == {"val/iou": None} and run["best_iou"] is None
 
 
+@pytest.mark.slow
 def test_runs_can_be_chosen(workshop):
     for number, (stage, name, code) in enumerate([("baseline", "a", 0), ("baseline", "b", 1), ("final", "a", 0)]):
         workshop.write_run(f"r{number}", exit_code=code, created=float(number), stage=stage, defect_class=name)
@@ -84,6 +86,7 @@ def test_runs_can_be_chosen(workshop):
     assert done.returncode == 2 and "did you mean 'finished'" in one_sentence(done)
 
 
+@pytest.mark.slow
 def test_validate_prints_one_line_per_problem(workshop):
     folder = workshop.add_experiment()
     assert workshop.command("validate", "tiny").returncode == 0
@@ -117,6 +120,7 @@ def test_launch_prints_the_id_and_returns_while_the_run_goes_on(workshop):
     assert launcher.wait(directory) == 0
 
 
+@pytest.mark.slow
 def test_launch_wait_follows_to_the_end_and_exits_with_the_code(open_gate_workshop):
     workshop = open_gate_workshop
     done = workshop.command("launch", "tiny", "--wait")
@@ -127,6 +131,7 @@ def test_launch_wait_follows_to_the_end_and_exits_with_the_code(open_gate_worksh
     assert done.returncode == 3 and "train.log" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent by another way there")
 def test_ctrl_c_while_waiting_detaches(workshop):
     workshop.add_experiment()
@@ -142,6 +147,7 @@ def test_ctrl_c_while_waiting_detaches(workshop):
     assert launcher.wait(directory) == 0
 
 
+@pytest.mark.slow
 def test_requests_from_the_command_line_are_answered(workshop, running):
     for verb, status in (("pause", "paused"), ("resume", "running"), ("checkpoint", "running"), ("stop", "stopped")):
         done = workshop.command(verb, "latest", "--wait")
@@ -162,6 +168,7 @@ def test_logs_follow_ends_with_the_run(workshop, running):
     assert workshop.command("logs").stdout == "hello from the log\ngoodbye from the log\n"
 
 
+@pytest.mark.slow
 def test_bad_input_is_one_sentence_and_exit_code_2(workshop):
     workshop.add_experiment("baseline")
     for number in range(2):

@@ -78,6 +78,7 @@ def test_values_at_a_place_and_the_summary(workshop, two_runs):
     assert "9.0000 @ 222" in summary and "0.4000 @ 400" in summary and "learning_rate" not in summary
 
 
+@pytest.mark.slow
 def test_a_picture_is_written(workshop, two_runs, tmp_path):
     from PIL import Image
 
@@ -90,6 +91,7 @@ def test_a_picture_is_written(workshop, two_runs, tmp_path):
         assert blank < picture.width * picture.height  # something is drawn
 
 
+@pytest.mark.slow
 def test_bad_input_is_one_sentence(workshop, two_runs):
     for arguments, words in [
         (["r1", "--metric", "val/io"], "did you mean 'val/iou'"),

@@ -331,6 +331,7 @@ def experiments(tiny, *arguments: str):
     return tiny.call([sys.executable, "-m", "experiments", *arguments])
 
 
+@pytest.mark.slow
 def test_datasets_on_the_command_line(pipes):
     write_report(pipes, "pipes", **REPORT)
     (pipes.settings.datasets_dir / "torn").mkdir()

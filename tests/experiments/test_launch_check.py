@@ -161,6 +161,7 @@ def test_old_spellings_are_told(ready):
     assert can_start(found.values())
 
 
+@pytest.mark.slow
 def test_the_command_line(ready):
     began = time.monotonic()
     done = ready.command("preflight", "tiny", "--set", "epochs=2", "--json")

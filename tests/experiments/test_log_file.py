@@ -162,6 +162,7 @@ def test_the_first_shown_line_after_a_place_is_found(tmp_path: Path) -> None:
     assert [view.nearest(number) for number in (0, 1, 10, 15_001, 19_999)] == [0, 1, 1, 1501, 2000]
 
 
+@pytest.mark.slow
 def test_long_logs_are_read_at_flat_memory(tmp_path: Path) -> None:
     """200,000 and 1,000,000 lines: paged through from the end to the beginning, and filtered."""
     program = """

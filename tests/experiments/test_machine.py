@@ -189,6 +189,7 @@ def test_a_run_that_is_elsewhere_or_gone_takes_nothing() -> None:
     assert machine.look().run is None
 
 
+@pytest.mark.slow
 def test_the_command_tells_of_machine_and_run(workshop: Any, running: Any) -> None:
     record = json.loads(workshop.command("machine", running.run_id, "--json").stdout)
     assert record["run"]["count"] >= 1 and record["host"]["cores"] >= 1 and isinstance(record["gpus"], list)
@@ -196,6 +197,7 @@ def test_the_command_tells_of_machine_and_run(workshop: Any, running: Any) -> No
     assert workshop.command("machine", "nothing").returncode == 2
 
 
+@pytest.mark.slow
 def test_the_log_of_a_run_is_filtered_by_the_command(workshop: Any, running: Any) -> None:
     follower = workshop.open_command("logs", running.run_id, "-f", "--filter", "LOG !hello")
     assert workshop.command("logs", "--filter", "re:^hel+o").stdout == "hello from the log\n"

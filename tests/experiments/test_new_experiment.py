@@ -75,6 +75,7 @@ def run_of(workshop: Workshop, config: str, run_id: str = "20260101-000000-tiny-
     return run
 
 
+@pytest.mark.slow
 def test_new_and_diff_on_the_command_line(workshop: Workshop) -> None:
     workshop.add_experiment("tiny")
     done = workshop.command("new", "wide", "--from", "tiny")

@@ -41,6 +41,7 @@ def simulate(random: np.random.Generator, gain: float = 0.0, gaining: tuple[str,
     return rows
 
 
+@pytest.mark.slow
 def test_equal_models_show_no_evidence_in_95_percent_of_tables() -> None:
     random = np.random.default_rng(5)
     clean = [all(row.verdict == Verdict.NO_EVIDENCE for row in simulate(random)) for _ in range(400)]

@@ -31,6 +31,7 @@ def queueing(workshop):
     made.end()
 
 
+@pytest.mark.slow
 def test_entries_start_in_order_one_at_a_time_and_a_failing_one_stops_nobody(queueing):
     for seed in (1, UNLUCKY, 3):
         queueing.add(f"seed={seed}")
@@ -47,6 +48,7 @@ def test_entries_start_in_order_one_at_a_time_and_a_failing_one_stops_nobody(que
     queueing.await_rest()  # an empty queue needs nobody
 
 
+@pytest.mark.slow
 def test_an_entry_that_cannot_start_any_more_is_refused_and_the_next_one_starts(queueing):
     queueing.add("seed=1")
     queueing.await_statuses("running")
@@ -59,6 +61,7 @@ def test_an_entry_that_cannot_start_any_more_is_refused_and_the_next_one_starts(
     assert "other: no such dataset" in queueing.views()[1].reason
 
 
+@pytest.mark.slow
 def test_an_edit_of_the_config_does_not_reach_what_was_queued(queueing):
     queueing.add("seed=1")
     queueing.await_statuses("running")
@@ -94,6 +97,7 @@ def test_lists_of_values_become_as_many_entries(queueing):
     queueing.await_statuses("finished", "finished")
 
 
+@pytest.mark.slow
 def test_hold_release_move_and_remove(queueing):
     queueing.add("seed=1")
     queueing.await_statuses("running")
@@ -120,6 +124,7 @@ def test_hold_release_move_and_remove(queueing):
     wait_until(lambda: queueing.begun()[-1] == "seed=5")
 
 
+@pytest.mark.slow
 def test_a_paused_queue_starts_nothing_but_what_shall_start_now(queueing):
     queue.set_paused(queueing.settings, True)
     first, second = queueing.add("seed=1"), queueing.add("seed=2")
@@ -132,6 +137,7 @@ def test_a_paused_queue_starts_nothing_but_what_shall_start_now(queueing):
     queueing.await_statuses("running", "running")
 
 
+@pytest.mark.slow
 @posix_only
 def test_the_process_outlives_hang_ups_and_is_replaced_when_it_was_killed(queueing):
     queueing.add("seed=1")
@@ -374,6 +380,7 @@ def test_a_run_that_was_started_by_hand_on_several_gpus_counts_on_each(queueing)
     assert sorted(busy) == ["cuda:0", "cuda:1"]
 
 
+@pytest.mark.slow
 def test_verbs_of_the_command_line(queueing):
     command = queueing.workshop.command
     assert command("queue", "list").stderr.startswith("the queue is empty")

@@ -62,6 +62,7 @@ def test_the_comparison_takes_an_archived_run_only_by_name() -> None:
     assert [each.run_id for each in pairing.baselines] == ["newer"]
 
 
+@pytest.mark.slow
 def test_the_command_line_notes_archives_filters_and_sorts(workshop: Workshop) -> None:
     for number, iou in enumerate((0.2, 0.9, 0.5)):
         events = json.dumps({"time": 1, "kind": "metrics", "epoch": 2, "values": {"val/iou": iou}}) + "\n"
@@ -137,6 +138,7 @@ def mlflow_tags(uri: str) -> dict[str, str]:
     return dict(make.query(uri, "select key, value from tags"))
 
 
+@pytest.mark.slow
 def test_mlflow_hears_what_is_said_and_knows_runs_that_are_not_here(workshop: Workshop, tracked: RunDirectory) -> None:
     settings, uri = workshop.settings, workshop.settings.tracking_uri
     assert "note" not in mlflow_tags(uri)
@@ -166,6 +168,7 @@ def test_mlflow_hears_what_is_said_and_knows_runs_that_are_not_here(workshop: Wo
     assert mlflow_tags(uri)["archived"] == "true" and listed() == []
 
 
+@pytest.mark.slow
 def test_what_mlflow_could_not_be_told_is_told_by_sync(workshop: Workshop, tracked: RunDirectory) -> None:
     uri = workshop.settings.tracking_uri
     store = Path(uri.removeprefix("sqlite:///"))
@@ -182,6 +185,7 @@ def test_what_mlflow_could_not_be_told_is_told_by_sync(workshop: Workshop, track
     assert "everything is uploaded" in workshop.command("sync").stderr
 
 
+@pytest.mark.slow
 def test_a_server_is_asked_by_another_process_and_its_last_answer_stays(
     workshop: Workshop, tracked: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,7 @@ def weights(run):
     return load_model(run.directory.best_checkpoint)[0].state_dict()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", ["baseline", "id", "beginning"])
 def test_it_begins_with_the_weights_of_the_run(tiny, baseline, named):
     text = {"baseline": "baseline", "id": baseline.directory.run_id, "beginning": baseline.directory.run_id[:-2]}[named]
@@ -65,6 +66,7 @@ def test_another_network_or_class_is_refused(tiny, baseline):
         train_from_start(tiny.run(**STILL, start_from=baseline.directory.run_id, defect_class="rupture"))
 
 
+@pytest.mark.slow
 def test_one_that_goes_on_needs_its_start_no_more(tiny, baseline):
     run = tiny.run(**{**STILL, "epochs": 3}, start_from=baseline.directory.run_id)
 

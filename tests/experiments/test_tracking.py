@@ -166,6 +166,7 @@ def test_every_metric_of_its_own_and_fewer_false_alarms_are_better(compare: Call
     assert (alarms["baseline"], alarms["final"], alarms["n_images"]) == (1, 0, 1)
 
 
+@pytest.mark.slow
 def test_chart_and_pictures_from_mlflow_alone(compare: Callable[..., Done], study: str, tmp_path: Path) -> None:
     chart, folder = tmp_path / "new" / "chart.png", tmp_path / "pictures"
     done = compare(study, "--experiment-name", "Study", "--chart", str(chart), "--pictures", str(folder), "--top", "2")

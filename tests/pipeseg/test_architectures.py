@@ -23,6 +23,7 @@ def test_every_network_has_a_line_of_help_and_small_arguments():
     assert MODELS.keys() == MODELS_HELP.keys() == SMALL.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_a_logit_per_pixel_and_a_checkpoint_gives_it_back(name, tmp_path):
     model = make(name).eval()
@@ -37,6 +38,7 @@ def test_a_logit_per_pixel_and_a_checkpoint_gives_it_back(name, tmp_path):
         assert torch.equal(loaded(pictures()), logits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_it_learns_one_batch_and_every_weight_takes_part(name):
     model = make(name, classes=2).train()

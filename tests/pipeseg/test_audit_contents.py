@@ -56,6 +56,7 @@ def short(monkeypatch):
         monkeypatch.setattr(f"pipeseg.data.audit.network.{name}", value)
 
 
+@pytest.mark.slow
 def test_planted_mistakes_are_found_with_reason_and_score(tmp_path, short):
     given = content(tmp_path)
     ticks = []

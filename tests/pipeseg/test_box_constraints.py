@@ -208,6 +208,7 @@ def test_the_teacher_must_be_an_average(tiny):
         check_config({**json.loads(json.dumps(tiny.run().config.model_dump())), "boxes": {"mean_teacher": 0.5}})
 
 
+@pytest.mark.slow
 def test_a_training_with_boxes_goes_on_bit_by_bit(boxed):
     boxes = {"mean_teacher": 0.5, "projection": 0.1}
     changes = {"stage": "final", "train_dataset": "tiny_deposition_H1", "boxes": boxes, "ema_decay": 0.9, "epochs": 3}

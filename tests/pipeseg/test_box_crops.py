@@ -191,6 +191,7 @@ def test_a_stop_while_learning_leaves_nothing(workshop, teacher):
     assert not list(workshop.settings.datasets_dir.glob("*H9*"))
 
 
+@pytest.mark.slow
 def test_the_same_seed_refines_alike(workshop, teacher):
     def masks(seed):
         refine(workshop.run(REFINING, seed=seed, refiner={"name": "crops", "args": SHORT}), [teacher])

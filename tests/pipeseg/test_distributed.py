@@ -102,6 +102,7 @@ def whole(tiny_session):
     return tiny_session.train(**LONG)
 
 
+@pytest.mark.slow
 def test_two_devices_take_the_steps_of_one(tiny):
     close(tiny.train(**EXACT, devices=2), tiny.train(**EXACT))
 
@@ -192,6 +193,7 @@ exchange.close()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=[pytest.mark.slow, with_compiler])])
 def test_all_ranks_stand_at_the_same_place(tiny, tmp_path, compiled):
     directory = tiny.run(optimizer={"name": "SGD"}, compile=compiled).directory.path
@@ -335,6 +337,7 @@ def test_average_and_strong_views_go_on_as_well(own_tiny, box_weights):
 # -- how it ends ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @posix_only
 @pytest.mark.parametrize("when", ["learning", pytest.param("paused", marks=pytest.mark.slow)])
 def test_a_rank_that_is_killed_ends_the_run_and_last_is_kept(tiny, when):

@@ -146,6 +146,7 @@ def test_different_pictures_of_one_kind_are_no_copies(tmp_path):
     assert find(tmp_path) == Duplicates((), (), {})
 
 
+@pytest.mark.slow
 def test_flat_pictures_are_copies_only_of_the_same_pixels(tmp_path):
     random = np.random.default_rng(0)
     black = np.zeros((HEIGHT, WIDTH, 3), np.uint8)

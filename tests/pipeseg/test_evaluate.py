@@ -137,6 +137,7 @@ def _save_forever(file):
         save_checkpoint(file, model, HEADER)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_kill_while_saving_leaves_a_readable_checkpoint(tiny, tmp_path):

@@ -31,6 +31,7 @@ def norms(network: nn.Module) -> int:
     return sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "args"), [*SMALL.items(), ("UNet", {**UNET, "encoder_name": "resnet18"})])
 def test_the_logits_stay(name, args):
     size = (224, 224) if name == "DPT" else (128, 160)

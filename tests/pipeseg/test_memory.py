@@ -55,6 +55,7 @@ def test_without_leave_to_shrink_the_run_ends_with_the_numbers(tiny):
     assert "with 64 at once" in sentence and "GiB free" in sentence and "micro_batch: auto" in sentence
 
 
+@pytest.mark.slow
 def test_smaller_parts_of_the_same_batch(tiny):
     done, directory = limited(tiny, 1200, batch_size=64, micro_batch="auto")
     assert done.returncode == 0, done.stderr

@@ -48,6 +48,7 @@ class Malicious:
         return (exec, ("raise SystemExit('the file ran code')",))
 
 
+@pytest.mark.slow
 def test_files_that_are_no_weights_of_this_encoder(tmp_path):
     (tmp_path / "text.safetensors").write_text("hello")
     (tmp_path / "text.pth").write_text("hello")

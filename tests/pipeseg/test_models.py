@@ -53,6 +53,7 @@ def test_dropout_works_in_training_only():
         assert torch.equal(model(image), model(image))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "encoder",
     [

@@ -41,6 +41,7 @@ def both(own_tiny):
     return own_tiny
 
 
+@pytest.mark.slow
 def test_a_run_with_two_classes(both):
     run = both.train(**NAMES, epochs=3, steps_per_epoch=4)
     values = {}
@@ -69,6 +70,7 @@ def test_a_set_that_is_not_there_is_named_before_the_start(both):
     assert "preprocess_dataset.py tiny`" in problems[0]
 
 
+@pytest.mark.slow
 def test_it_goes_on_and_chooses_a_threshold(both):
     whole = both.train(**NAMES, threshold="auto")
     run = both.run(**NAMES, threshold="auto")

@@ -151,6 +151,7 @@ def asked(checkpoints, wanted=("deposition",)):
     return choose_networks(checkpoints, Hardware.choose("cpu", "float32"), wanted)
 
 
+@pytest.mark.slow
 def test_what_is_ranked(source, checkpoints):
     networks, classes = asked(checkpoints)
     told = []
@@ -173,6 +174,7 @@ def test_what_is_ranked(source, checkpoints):
     assert [ranked.candidate.sample.name for ranked in again.chosen] == names[:3]
 
 
+@pytest.mark.slow
 def test_an_unsure_network_is_told_from_one_that_repeats_itself(source, checkpoints):
     alone, classes = asked(checkpoints[:1])
     both, _ = asked(checkpoints)

@@ -124,6 +124,7 @@ def test_micro_batches_give_the_gradient_of_the_batch(tiny):
     assert torch.allclose(weights[0], weights[1], atol=1e-6) and torch.allclose(weights[0], weights[2], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_early_stop(tiny):
     # nothing can become better after the first validation of a net that does not learn
     run = tiny.train(learning_rate=1e-12, epochs=10, early_stop=2, save_by_metric="specificity")
@@ -133,6 +134,7 @@ def test_early_stop(tiny):
     assert json.loads((run.directory.results / "summary.json").read_text())["total_steps"] == scored[-1]
 
 
+@pytest.mark.slow
 def test_the_averaged_weights_are_scored_and_kept(tiny):
     from pipeseg.training.checkpoint import load_model
 

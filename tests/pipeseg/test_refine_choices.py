@@ -204,6 +204,7 @@ def test_few_val_pictures_tune_nothing(workshop, tmp_path):
     assert facts["parameters"]["calibration"]["shift"] == 0
 
 
+@pytest.mark.slow
 def test_val_chooses_the_flips(workshop, teachers):
     run = workshop.run(REFINING, refiner={"name": "ensemble", "args": {"flips": "auto"}})
     refine(run, teachers)

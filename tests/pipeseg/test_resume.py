@@ -91,6 +91,7 @@ def kill_at(tiny, run, kind, number):
     assert ended.returncode == -signal.SIGKILL, ended.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
 @pytest.mark.parametrize(
     ("kind", "number"),
@@ -125,6 +126,7 @@ def test_killed_twice_and_stopped_once(tiny, whole):
     same(run, whole)
 
 
+@pytest.mark.slow
 def test_stopped_in_the_middle_of_a_validation(tiny, whole, monkeypatch):
     run = tiny.run(**LONG)
     validate = Trainer._validate
@@ -143,6 +145,7 @@ def test_stopped_in_the_middle_of_a_validation(tiny, whole, monkeypatch):
     same(run, whole)
 
 
+@pytest.mark.slow
 def test_average_schedule_and_early_stop_go_on_as_well(tiny):
     changes = {
         **LONG,
@@ -172,6 +175,7 @@ def test_loader_processes_change_nothing(tiny, whole):
     same(run, whole)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_while_it_reported(tiny, whole, monkeypatch):
     run = tiny.run(**LONG)
 
@@ -185,6 +189,7 @@ def test_a_run_that_was_killed_while_it_reported(tiny, whole, monkeypatch):
     same(run, whole)
 
 
+@pytest.mark.slow
 def test_an_old_request_is_not_obeyed_again(tiny):
     run = tiny.run(**LONG)
     send_command(run.directory.control_file, "stop")
@@ -194,6 +199,7 @@ def test_an_old_request_is_not_obeyed_again(tiny):
     assert (run.directory.results / "summary.json").exists()
 
 
+@pytest.mark.slow
 def test_a_changed_dataset_is_refused(own_tiny):
     for name, indices in (("BASELINE", range(9)), ("BASELINE_VAL", range(20, 24)), ("EVAL", range(40, 45))):
         own_tiny.add_dataset(f"tiny_deposition_{name}", indices)

@@ -53,6 +53,7 @@ def test_every_class_has_an_expected_fill():
     assert set(FILLS) == set(DEFECTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", list(FILLS))
 def test_defects_fill_their_boxes_as_their_shape_says(key):
     fills = []

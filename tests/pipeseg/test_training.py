@@ -27,6 +27,7 @@ def weights(run, name="best"):
     return load_model(run.directory.checkpoints / f"{name}.safetensors")[0].state_dict()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_run(tiny, trained):
     again = tiny.train()
     assert json.dumps(metrics(again)) == json.dumps(metrics(trained))
@@ -78,6 +79,7 @@ def test_results_of_a_run(trained):
     assert len(list((results / "predictions").glob("*.png"))) == 2
 
 
+@pytest.mark.slow
 def test_the_last_weights_are_scored_beside_the_best(tiny):
     # nothing can become better than the first validation: the best weights are not the last
     run = tiny.train(learning_rate=1e-12, epochs=2, save_by_metric="specificity", threshold="auto", ema_decay=0.5)
@@ -105,6 +107,7 @@ def test_the_best_checkpoint_is_the_best_on_val(tiny):
     assert chosen[-1]["step"] == best[0] and chosen[-1]["score"] == header.score
 
 
+@pytest.mark.slow
 def test_another_test_set_changes_nothing_but_the_report(own_tiny, trained):
     """The original chose its checkpoint on the test set."""
     for name, indices in (("BASELINE", range(9)), ("BASELINE_VAL", range(20, 24)), ("EVAL", range(60, 66))):
@@ -115,12 +118,14 @@ def test_another_test_set_changes_nothing_but_the_report(own_tiny, trained):
     assert all(torch.equal(a, b) for a, b in zip(weights(run).values(), weights(trained).values(), strict=True))
 
 
+@pytest.mark.slow
 def test_a_loss_is_chosen_low(tiny):
     run = tiny.train(epochs=3, save_by_metric="loss")
     val = {step: values["val/loss"] for step, _, values in metrics(run) if "val/loss" in values}
     assert read_header(run.directory.checkpoints / "best.safetensors").score == min(val.values())
 
 
+@pytest.mark.slow
 def test_training_mode_comes_back_after_every_validation(tiny, monkeypatch):
     """In the original, dropout and BatchNorm slept from the first validation to the end of the epoch."""
     modes = []
@@ -156,6 +161,7 @@ def test_a_stop_is_answered_within_one_step(tiny, when):
         assert read_header(run.directory.checkpoints / "last.safetensors").step == 3
 
 
+@pytest.mark.slow
 def test_pause_checkpoint_and_resume(tiny, trained):
     run = tiny.run()
     seen = []

@@ -154,6 +154,7 @@ def test_weights_that_cannot_be_downloaded(tiny):
     assert RunDirectory(folder).read_exit()["code"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="closes streams with a POSIX shell")
 def test_a_tool_with_every_stream_closed_does_its_work(tiny):
     tool = str(ROOT / "scripts" / "tools" / "verify_dataset.py")

@@ -179,6 +179,7 @@ def test_hand_labels_are_via_rows_that_match_the_truth(sample):
     assert 0.75 < np.mean(scores) < 0.98
 
 
+@pytest.mark.slow
 def test_same_bytes_for_any_number_of_workers_and_hash_seed(tmp_path):
     one, three = tmp_path / "one", tmp_path / "three"
     for out, workers, hash_seed in ((one, 1, "1"), (three, 3, "777")):
@@ -188,6 +189,7 @@ def test_same_bytes_for_any_number_of_workers_and_hash_seed(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["one", "three"]
 
 
+@pytest.mark.slow
 def test_a_dataset_that_is_there_is_left_alone_unless_forced(tmp_path):
     out = tmp_path / "sample"
     tiny = ("--out", out, "--images-per-class", "1", "--clean", "0", "--size", "64x64", "--classes", "deposition")
@@ -210,6 +212,7 @@ def test_a_folder_with_other_things_is_never_replaced(tmp_path):
     assert (tmp_path / "holiday.jpg").read_bytes() == b"x"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
