@@ -77,6 +77,9 @@ def _arms(row: Comparison) -> list[str]:
             told.append(_("the final reaches {share} of it").format(share=_share(bound.reached)))
         if bound.closed:
             told.append(_("closes {share} of the gap").format(share=_share(bound.closed)))
+        if bound.closed_at_equal_budget:
+            share = _share(bound.closed_at_equal_budget)
+            told.append(_("{share} of the gap that equal budget leaves").format(share=share))
         lines.append("; ".join(told))
     return lines
 

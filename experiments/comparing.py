@@ -187,7 +187,7 @@ def _measure(parts: Sequence[Scored], row: Comparison, draws: int) -> Comparison
             ),
         )
     if "full_masks" in place:
-        shares = _shares(data, place, draws) if row.metric not in LOWER_IS_BETTER else (None, None)
+        shares = _shares(data, place, draws) if row.metric not in LOWER_IS_BETTER else (None, None, None)
         row = replace(row, full_masks=FullMasks(means["full_masks"], *shares, _runs_of(parts, "full_masks")))
     return row
 
@@ -207,23 +207,30 @@ def _changes(first: Mapping[int, float], second: Mapping[int, float]) -> dict[in
     return {seed: second[seed] - first[seed] for seed in first if seed in second}
 
 
-def _shares(data: statistics.Clustered, place: Mapping[str, int], draws: int) -> tuple[Share | None, Share | None]:
-    """Return final / full and (final - baseline) / (full - baseline), the second where that gap is clear."""
-    base, final, full = (place[arm] for arm in ("baseline", "final", "full_masks"))
-    means = data.means()
-    gap = statistics.difference_of(data, base, full, draws=draws)
-    if gap.ci_low is None or means[full] <= 0:
-        return None, None
+def _shares(
+    data: statistics.Clustered, place: Mapping[str, int], draws: int
+) -> tuple[Share | None, Share | None, Share | None]:
+    """Return final / full, and the share of the gap to full that final closes, from baseline and from equal budget."""
+    means, final, full = data.means(), place["final"], place["full_masks"]
+    if data.size < 2 or means[full] <= 0:
+        return None, None, None
     drawn = statistics.resampled(data, draws=draws)
 
     def share(above: Callable[[np.ndarray], Any], below: Callable[[np.ndarray], Any]) -> Share:
         kept = drawn[below(drawn.T) > 0].T
         return Share(float(above(means) / below(means)), *statistics.interval(above(kept) / below(kept), data.size))
 
-    reached = share(lambda each: each[final], lambda each: each[full])
-    if gap.ci_low <= 0:
-        return reached, None
-    return reached, share(lambda each: each[final] - each[base], lambda each: each[full] - each[base])
+    def closed(arm: str) -> Share | None:
+        start = place.get(arm)
+        if start is None:
+            return None
+        gap = statistics.difference_of(data, start, full, draws=draws)
+        # a share of nothing is nothing
+        if gap.ci_low is None or gap.ci_low <= 0:
+            return None
+        return share(lambda each: each[final] - each[start], lambda each: each[full] - each[start])
+
+    return share(lambda each: each[final], lambda each: each[full]), closed("baseline"), closed("equal_budget")
 
 
 def _row(pairing: Pairing, metric: str, baseline: float = math.nan, final: float = math.nan) -> Comparison:

@@ -52,11 +52,14 @@ class FullMasks:
     Attributes:
         reached: final / full; None where nothing is reached with full masks either.
         closed: (final - baseline) / (full - baseline); None where that gap is not clearly above zero.
+        closed_at_equal_budget: the same from the equal budget's value on, what longer training alone does not close;
+            None without that arm as well.
     """
 
     value: float
     reached: Share | None
     closed: Share | None
+    closed_at_equal_budget: Share | None
     runs: tuple[str, ...]
 
 
@@ -185,9 +188,14 @@ def _equal_budget_row(arm: EqualBudget | None) -> dict[str, Any]:
     }
 
 
+# keys of the shares in `FullMasks`, in its order
+SHARES = ("full_reached", "gap_closed", "gap_closed_at_equal_budget")
+
+
 def _full_masks_row(arm: FullMasks | None) -> dict[str, Any]:
     values: dict[str, Any] = {"full_masks": arm and arm.value}
-    for name, share in (("full_reached", arm and arm.reached), ("gap_closed", arm and arm.closed)):
+    shares = (arm.reached, arm.closed, arm.closed_at_equal_budget) if arm else (None,) * len(SHARES)
+    for name, share in zip(SHARES, shares, strict=True):
         values |= {name: share and share.value, f"{name}_ci_low": share and share.low}
         values |= {f"{name}_ci_high": share and share.high}
     return {**values, "full_masks_runs": list(arm.runs) if arm else []}

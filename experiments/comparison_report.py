@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.candidates import Candidate
-from experiments.comparison import Checkpoints, Comparison, EqualBudget, FullMasks, Share, Verdict
+from experiments.comparison import SHARES, Checkpoints, Comparison, EqualBudget, FullMasks, Share, Verdict
 from pipeseg.errors import BadInput, os_error_sentence
 
 
@@ -156,8 +156,9 @@ def _full_masks(row: Mapping[str, Any]) -> FullMasks | None:
     if row["full_masks"] is None:
         return None
     shares = []
-    for name in ("full_reached", "gap_closed"):
-        known = row[name] is not None
+    for name in SHARES:
+        # a file of an earlier version knows fewer
+        known = row.get(name) is not None
         shares.append(Share(row[name], row[f"{name}_ci_low"], row[f"{name}_ci_high"]) if known else None)
     return FullMasks(row["full_masks"], *shares, tuple(row["full_masks_runs"]))
 

@@ -68,7 +68,8 @@ def _arms(rows: Sequence[Comparison]) -> list[Section]:
         title = "final against hand masks alone, trained for as long (equal budget)"
         found.append(_section(title, EQUAL_BUDGET, held, verdicts))
     if bound := [row for row in rows if row.full_masks]:
-        found.append(_section("what true masks of every picture would reach", FULL_MASKS, bound))
+        columns = FULL_MASKS if any(row.equal_budget for row in bound) else FULL_MASKS[:-2]
+        found.append(_section("what true masks of every picture would reach", columns, bound))
     return found
 
 
@@ -189,6 +190,9 @@ FULL_MASKS = (
     Column("95 % CI", lambda row: _share_interval(row.full_masks and row.full_masks.reached)),
     Column("of the gap", lambda row: _share(row.full_masks and row.full_masks.closed)),
     Column("95 % CI", lambda row: _share_interval(row.full_masks and row.full_masks.closed)),
+    # what longer training alone would not have closed
+    Column("at equal budget", lambda row: _share(row.full_masks and row.full_masks.closed_at_equal_budget)),
+    Column("95 % CI", lambda row: _share_interval(row.full_masks and row.full_masks.closed_at_equal_budget)),
 )
 POWER = (
     CLASS,

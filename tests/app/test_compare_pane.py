@@ -33,7 +33,7 @@ ARMS = replace(
     seed_sd_final=0.02,
     seed_sd_difference=0.015,
     equal_budget=EqualBudget(0.58, 0.02, -0.01, 0.05, 0.3, ("e",)),
-    full_masks=FullMasks(0.65, Share(0.92, 0.8, 1.0), None, ("u",)),
+    full_masks=FullMasks(0.65, Share(0.92, 0.8, 1.0), Share(0.6, 0.4, 0.8), Share(-0.3, -0.9, 0.2), ("u",)),
     chosen_final=Checkpoints("val/iou", (3, 4), 0.55, 0.5, 0.58),
 )
 
@@ -75,7 +75,7 @@ def test_columns_are_there_where_some_row_has_them() -> None:
     assert "over equal budget" not in shown(BETTER) and "visible" not in shown(BETTER)
     row = shown(ARMS, MEANS)
     assert row["over equal budget"] == "+2.0 ▲ no evidence" and row["of full masks"] == "92 %"
-    assert (row["of the gap"], row["visible"], row["finds 5 pp"], row["sd seeds"]) == ("–", "3.1", ">99 %", "1.5")
+    assert (row["of the gap"], row["visible"], row["finds 5 pp"], row["sd seeds"]) == ("60 %", "3.1", ">99 %", "1.5")
     assert row["class"] == "deposition Отложения"
     assert shown(replace(BETTER, kind="mean", classes=3))["class"] == "mean of 3"
 
@@ -143,7 +143,8 @@ def test_what_has_no_room_in_the_table_is_said_below_it() -> None:
         "deposition Отложения: baseline 0.500, final 0.600: +10.00 pp (95 % interval +2.0 … +18.0, p <0.001): ✓ better",
         "40 test pictures, 38 groups; a difference of 3.1 pp would be seen; 5 pp with >99 %",
         "equal budget 0.580: final +2.00 pp (-1.0 … +5.0, p 0.300): no evidence",
-        "the final reaches 92 % (80 … 100) of it",
+        "the final reaches 92 % (80 … 100) of it; closes 60 % (40 … 80) of the gap;",
+        "-30 % (-90 … 20) of the gap that equal budget leaves",
         "best epoch 3 4 by val/iou 0.550, last 0.500, test at last 0.580",
         "final: b (seed 1, one network of deposition, rust)",
         "! few [images]",

@@ -198,12 +198,18 @@ def test_shares_of_the_full_masks_and_where_there_is_no_gap() -> None:
     [row], notes = compare([pairing], of)
     assert row.equal_budget.difference == pytest.approx(0.06) and row.equal_budget.verdict == Verdict.BETTER
     assert row.full_masks.closed.value == pytest.approx(0.75) and row.full_masks.closed.low == pytest.approx(0.75)
+    assert row.full_masks.closed_at_equal_budget == row.full_masks.closed, "longer training gained nothing"
     assert row.full_masks.reached.value == pytest.approx(row.final / row.full_masks.value)
     assert row.seed_sd_difference == pytest.approx(0, abs=1e-9) and row.seed_sd_final == pytest.approx(0.01 / 2**0.5)
     assert not any("steps" in note for note in notes), "the equal budget was the larger one"
+    tables["equal_budget"] = [v + 0.07 for v in low]
+    [row], _ = compare([pairing], of)
+    assert row.full_masks.closed.value == pytest.approx(0.75)
+    assert row.full_masks.closed_at_equal_budget.value == pytest.approx(-1), "boxes brought less than longer training"
     tables["full_masks"] = low
     [row], _ = compare([pairing], of)
-    assert row.full_masks.closed is None and row.full_masks.reached.value > 1
+    assert (row.full_masks.closed, row.full_masks.closed_at_equal_budget) == (None, None)
+    assert row.full_masks.reached.value > 1
 
 
 def test_an_arm_without_scores_is_left_out_and_told() -> None:

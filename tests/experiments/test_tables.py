@@ -45,7 +45,7 @@ MEAN = replace(
     kind="mean",
     classes=2,
     equal_budget=EqualBudget(0.4633, 0.0119, -0.01, 0.03, 0.21, ("e0",)),
-    full_masks=FullMasks(0.51, Share(0.93, 0.88, 0.97), None, ("u0",)),
+    full_masks=FullMasks(0.51, Share(0.93, 0.88, 0.97), None, Share(0.4, 0.1, 0.7), ("u0",)),
 )
 
 TABLE = """\
@@ -101,10 +101,11 @@ def test_arms_that_nobody_trained_have_no_part() -> None:
     without, with_arms = (tables.render(rows, "markdown") for rows in ([BETTER, UNKNOWN], [BETTER, UNKNOWN, MEAN]))
     assert "equal budget" not in without and "full masks" not in without and without.count("**") == 2
     assert "| mean of 2 classes | 0.4633 | 0.4752 | +1.19 ▲ | -1.00 … +3.00 | 0.210 | no evidence |" in with_arms
-    assert "| mean of 2 classes | 0.5100 | 0.4752 | 93.0 % | 88.0 … 97.0 | — | — |" in with_arms
+    assert "| mean of 2 classes | 0.5100 | 0.4752 | 93.0 % | 88.0 … 97.0 | — | — | 40.0 % | 10.0 … 70.0 |" in with_arms
+    assert "at equal budget" not in tables.render([replace(MEAN, equal_budget=None)], "markdown")
     row = json.loads(tables.render([MEAN], "json"))[0]
     assert (row["kind"], row["over_equal_budget"]) == ("mean", 0.0119)
-    assert (row["full_reached"], row["gap_closed"]) == (0.93, None)
+    assert (row["full_reached"], row["gap_closed"], row["gap_closed_at_equal_budget"]) == (0.93, None, 0.4)
 
 
 def test_several_metrics_are_several_tables() -> None:

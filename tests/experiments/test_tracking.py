@@ -120,7 +120,7 @@ def test_compare_prints_the_table_and_its_notes(compare: Callable[..., Done], st
     parts = [line for line in done.stdout.splitlines() if line.startswith("crack")]
     main, equal_budget, full_masks, power, chosen = parts
     assert "▲" in main and main.rstrip().endswith("better") and equal_budget.rstrip().endswith("better")
-    assert full_masks.count("%") == 2 and ">99 %" in power
+    assert full_masks.count("%") == 3 and ">99 %" in power
     assert chosen.split() == ["crack", *["7", "7", "0.5000", "0.4000"] * 2]
     assert "optimizer steps" not in done.stderr, "the equal budget was larger"
     assert "rust: no finished final run yet" in done.stderr and "\x1b" not in done.stdout
@@ -133,6 +133,7 @@ def test_compare_as_json_csv_and_file(compare: Callable[..., Done], study: str, 
     assert 8 < row["increase_pp"] < 12 and row["ci_low"] < row["increase"] < row["ci_high"] and row["p_value"] < 0.01
     assert 0.03 < row["over_equal_budget"] < 0.09 and row["over_equal_budget_verdict"] == "better"
     assert row["gap_closed_ci_low"] < row["gap_closed"] < row["gap_closed_ci_high"] and 0.6 < row["gap_closed"] < 1.1
+    assert row["gap_closed_at_equal_budget"] < row["gap_closed"], "longer training closes a part as well"
     assert row["seed_sd_difference"] > 0 and row["final_best_epochs"] == [7, 7]
     file = tmp_path / "table.csv"
     done = compare(study, "--experiment-name", "Study", "--format", "csv", "--output", str(file), "--metric", "dice")
