@@ -8,6 +8,8 @@ from experiments.run_view import RunView
 from experiments.runs import is_prepared_only
 
 TREND_RUNS = 10
+# what studies hold finals against; it says nothing of how well the experiment itself does
+ARMS = ("equal_budget", "full_masks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,7 @@ class Summary:
     """An experiment by its runs.
 
     Attributes:
-        status: of the run that is meant: the newest active one, else the newest.
+        status: of the run that is meant: the newest active one, else the newest, else the newest of `ARMS`.
         active: how many runs work now, those of sweeps and studies too.
         metric: where the scores come from, `test` or `val`; `""` without any.
         last: IoU of the run that is meant, in [0, 1].
@@ -50,7 +52,7 @@ def summary_of(runs: Sequence[RunView]) -> Summary:
     kept = [run for run in runs if not run.archived] or list(runs)
     known = [run for run in kept if not is_prepared_only(run)] or kept
     active = [run for run in known if run.is_active]
-    meant = (active or known)[0]
+    meant = (active or [run for run in known if run.stage not in ARMS] or known)[0]
     # studies and sweeps run one experiment for many classes, and as other stages: only like is held against like
     alike = [run for run in known if _kind(run) == _kind(meant)]
     metric = _metric(meant, alike)

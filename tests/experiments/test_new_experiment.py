@@ -121,6 +121,8 @@ def test_runs_of_studies_and_sweeps_do_not_make_a_summary_wrong(workshop: Worksh
     assert (summary.status, summary.metric, summary.last, summary.best) == ("finished", "test", 0.7, 0.75)
     assert summary.trend == (0.5, 0.75, 0.7)
     assert summary.best_run.startswith("20260101-000004")
-    scored(workshop, 6, None)
+    scored(workshop, 6, 0.99, stage="full_masks")
+    assert summarise(list_runs(workshop.settings))["tiny"] == summary
+    scored(workshop, 7, None)
     summary = summarise(list_runs(workshop.settings))["tiny"]
     assert (summary.metric, summary.last, summary.best) == ("test", None, 0.75)
