@@ -33,8 +33,10 @@ TRAINING = {
     "image_size": [96, 96],
     "criterion": {"name": "BCEDiceLoss", "args": {}},
     "batch_size": 8,
-    "learning_rate": 0.002,
+    "learning_rate": 0.001,
     "schedule": "cosine",
+    "warmup_steps": 10,
+    "ema_decay": 0.98,
     "validation_metrics": "binary",
     "visualization_samples": 0,
     "track_experiment": False,
@@ -49,7 +51,7 @@ class Size:
     pool: int
     test: int
     steps: int
-    validation: int = 8
+    validation: int = 20
 
 
 class Simulation:

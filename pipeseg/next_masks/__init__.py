@@ -1,1 +1,1 @@
-"""Which pictures to draw next: how unsure the networks are of each, which of those differ, and a project to draw in."""
+"""Which pictures to draw next: how unsure the networks are, for how many each stands, and a project to draw in."""

@@ -1,4 +1,4 @@
-"""Ranks the box-only pictures of a dataset by the expected use of a hand mask: uncertainty x diversity."""
+"""Ranks the box-only pictures of a dataset by the expected use of a hand mask: the uncertainty that it stands for."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass

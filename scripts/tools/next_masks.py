@@ -31,7 +31,7 @@ def next_masks(
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="The list as JSON.")] = False,
 ) -> None:
-    """Rank the pictures without a hand mask by uncertainty x diversity, and write the first of them to --out.
+    """Rank the pictures without a hand mask by the uncertainty they stand for, and write the first of them to --out.
 
     In the folder: via_project.json (open it in VIA 2, put its via.html beside it), images/, next_masks.csv and a
     contact sheet. Correct the outlines, set the file attribute `drawn` to yes, save the project, and take the masks

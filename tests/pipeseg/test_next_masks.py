@@ -13,6 +13,7 @@ from pipeseg.data.regions import rasterise
 from pipeseg.data.via import COLUMNS, region_rows
 from pipeseg.errors import BadInput
 from pipeseg.models import build_unet_attention
+from pipeseg.next_masks import selection
 from pipeseg.next_masks.folder import check_folder
 from pipeseg.next_masks.networks import choose_networks, pooled
 from pipeseg.next_masks.project import write_project
@@ -71,23 +72,53 @@ def unit(angles: list[float]) -> np.ndarray:
     return np.stack([np.cos(np.radians(angles)), np.sin(np.radians(angles))], 1)
 
 
-def test_each_choice_is_the_most_uncertain_for_its_distance():
-    features = unit([0, 2, 40, 85])
-    first, second, third, fourth = choose(np.array([1.0, 0.9, 0.5, 0.6]), features, list("abcd"), unit([0])[:0], 9)
-    # with nothing drawn every distance is the same; then the twin of the first comes last, sure as it may be wrong
-    assert (first.index, first.distance) == (0, FARTHEST)
-    assert second.index == 3 and second.distance == pytest.approx(2 * np.sin(np.radians(42.5)))
-    assert (third.index, fourth.index) == (2, 1) and fourth.score == pytest.approx(0.9 * 2 * np.sin(np.radians(1)))
+def test_many_alike_come_before_a_hard_one_that_is_like_no_other(monkeypatch):
+    monkeypatch.setattr(selection, "NEIGHBOURS", 1)
+    features, uncertainty = unit([0, 1, 2, 80]), np.array([0.5, 0.5, 0.5, 1.0])
+    first, second, *_ = choose(uncertainty, features, list("abcd"), features[:0], 2)
+    assert (first.index, first.distance) == (2, FARTHEST)
+    *near, far = np.cos(np.radians([1, 2, 78]))
+    assert first.score == pytest.approx(0.5 * (1 + sum(near)) + far)
+    assert second.index == 3 and second.distance == pytest.approx(2 * np.sin(np.radians(39)))
+    assert second.score == pytest.approx(1 - far)
+
+
+def test_of_equally_many_those_in_uncertain_company_come_first(monkeypatch):
+    monkeypatch.setattr(selection, "NEIGHBOURS", 2)
+    features = unit([0, 2, 88, 90])
+    # the first is the most uncertain, but the one beside it is not
+    picks = choose(np.array([0.9, 0.0, 0.6, 0.6]), features, list("abcd"), features[:0], 2)
+    assert picks[0].index in (2, 3) and picks[1].index in (0, 1)
+    assert picks[0].score == pytest.approx(
+        0.6 * (1 + np.cos(np.radians(2))) + 0.45 * np.cos(np.radians([86, 88])).sum()
+    )
+    assert choose(np.zeros(0), features[:0], [], features, 3) == []
 
 
 def test_no_two_copies_and_nothing_beside_a_drawn_picture():
     features, uncertainty = unit([0, 30, 60, 90]), np.ones(4)
     picks = choose(uncertainty, features, ["a", "b", "b", "c"], unit([90]), 4)
-    assert [pick.index for pick in picks] == [0, 2, 3] and picks[-1].distance == pytest.approx(0, abs=1e-6)
-    # the last one looks just as a drawn one, so it comes last
+    # the last one looks just as a drawn one
+    assert [pick.index for pick in picks] == [1, 0, 3]
+    assert picks[-1].distance == pytest.approx(0, abs=1e-6) and picks[-1].score == pytest.approx(0, abs=1e-6)
     many = unit(list(np.linspace(0, 90, 2000)))
     expected = [min(np.linalg.norm(row - many, axis=1)) for row in features]
     assert distances(features, many) == pytest.approx(expected, abs=1e-6)
+
+
+def test_bounds_of_before_lead_to_the_same_choice_as_looking_at_all(monkeypatch):
+    monkeypatch.setattr(selection, "NEIGHBOURS", 1)
+    random = np.random.default_rng(0)
+    features, drawn = (rows / np.linalg.norm(rows, axis=1)[:, None] for rows in np.split(random.random((70, 5)), [60]))
+    uncertainty = random.random(60)
+    covered, expected = (features @ drawn.T).max(1), []
+    for _ in range(20):
+        gains = uncertainty @ np.maximum(0, features @ features.T - covered[:, None])
+        expected.append((int(gains.argmax()), gains.max()))
+        covered = np.maximum(covered, features @ features[expected[-1][0]])
+    picks = choose(uncertainty, features, [str(place) for place in range(60)], drawn, 20)
+    assert [pick.index for pick in picks] == [index for index, _ in expected]
+    assert [pick.score for pick in picks] == pytest.approx([gain for _, gain in expected])
 
 
 def test_features_are_pooled_within_the_boxes():
