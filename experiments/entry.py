@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from experiments.attendant import Attendant, at_terminal
-from experiments.signals import asked_to_end
+from experiments.signals import asked_to_end, tell
 from experiments.tool import run_app
 from pipeseg.errors import BadInput, RunFailed, StopRequested, os_error_sentence
 from pipeseg.run import Run
@@ -300,15 +300,18 @@ def _signals(run: Run) -> contextlib.AbstractContextManager[None]:
     Where a person is at a terminal, the first Ctrl-C opens a menu, and the second one asks for the stop.
     """
 
+    def say(text: str) -> None:
+        print(text, file=sys.stderr)
+
     def ask(number: int) -> None:
         if run.stop_asked:
             raise KeyboardInterrupt
-        if number == signal.SIGINT and isinstance(run.person, Attendant) and not run.person.interrupt():
-            with contextlib.suppress(OSError):
-                print("pausing after this step; press Ctrl-C again to stop", file=sys.stderr)
+        person = run.person
+        if number == signal.SIGINT and isinstance(person, Attendant) and not person.interrupt():
+            # not below the menu, which may have been quicker
+            tell(lambda: say("pausing after this step; press Ctrl-C again to stop") if person.interrupted else None)
             return
         run.stop_asked = True
-        with contextlib.suppress(OSError):  # the terminal may be gone; the stop counts all the same
-            print("stopping after this step; press Ctrl-C again to end at once", file=sys.stderr)
+        tell(lambda: say("stopping after this step; press Ctrl-C again to end at once"))
 
     return asked_to_end(ask)

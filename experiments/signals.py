@@ -1,5 +1,6 @@
 """What a process that works for hours does when it is told to end."""
 
+import _thread
 import contextlib
 import signal
 from collections.abc import Callable, Iterator
@@ -22,3 +23,18 @@ def asked_to_end(ask: Callable[[int], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def tell(say: Callable[[], None]) -> None:
+    """Say something from within a signal's handler: in a thread of its own, which nobody waits for.
+
+    The handler interrupts the main thread anywhere: in the middle of a write, where another one raises, or where it
+    holds one lock of rich's display whose own thread holds the next and waits for the first.
+    """
+
+    def quietly() -> None:
+        with contextlib.suppress(OSError):  # a full disk, a terminal that is gone
+            say()
+
+    # threading.Thread would take a lock as well
+    _thread.start_new_thread(quietly, ())

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from experiments import launcher, runs
 from experiments.folders import find_experiment
-from experiments.signals import asked_to_end
+from experiments.signals import asked_to_end, tell
 from experiments.sweep_devices import list_devices, start
 from experiments.sweep_directory import SweepDirectory
 from experiments.sweep_view import Combination, SweepView
@@ -184,8 +184,7 @@ def signals(runner: Runner, say: Callable[[str], None]) -> contextlib.AbstractCo
         if runner.stop_asked:
             raise KeyboardInterrupt
         runner.stop_asked = True
-        with contextlib.suppress(OSError):  # a full disk, a terminal that is gone; the stop counts all the same
-            say("stopping after this step; press Ctrl-C again to leave at once")
+        tell(lambda: say("stopping after this step; press Ctrl-C again to leave at once"))
 
     return asked_to_end(ask)
 
