@@ -135,7 +135,7 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(tmp_path: Path, uri: str
         journal.write(b'{"kind": "metrics", "step": 9')
     make.end_run(run)
     uploader = start_uploader(run)
-    assert uploader.wait(60) == 0
+    assert uploader.wait(180) == 0
     assert make.count_points(uri) == points
     assert status_of(uri) == [("FINISHED",)]
 
@@ -265,7 +265,7 @@ def test_a_real_server_that_comes_up_later_gets_every_point(tmp_path: Path, temp
         wait_until(lambda: make.count_points(uri) == points + 2, 120)
         make.write_results(run, [0.25, 0.5])
         make.end_run(run)
-        assert uploader.wait(60) == 0
+        assert uploader.wait(180) == 0
         assert status_of(uri) == [("FINISHED",)]
 
         from experiments.tracking import TrackingReader
