@@ -155,13 +155,11 @@ def deal(cell: Cell, work: Path) -> "tuple[dict[str, np.ndarray], dict[str, str]
         BadInput: too few pictures show the class.
     """
     from benchmarks.weak_data import read_masks, split
-    from pipeseg.data.description import read_description
     from pipeseg.data.folder import groups_of, images_by_stem
 
     source = Path(cell.dataset)
     masks = read_masks(source, cell.level)
-    known = json.loads((work / "groups.json").read_text()) or read_description(source).get("groups", {})
-    groups = groups_of(known, images_by_stem(source).values())
+    groups = groups_of(json.loads((work / "groups.json").read_text()), images_by_stem(source).values())
     return masks, groups, split(masks, groups, cell.hand, cell.seed)
 
 
