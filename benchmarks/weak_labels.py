@@ -13,12 +13,13 @@ but the first start from its weights:
 | box | hand masks and filled boxes |
 | original | hand masks and 0.3 box + 0.7 (p > 0.75), Tversky loss: the published recipe |
 | ours | hand masks and boxes refined by a teacher that learns about boxes first, for `--lesson` of the steps |
+| ours+lesson | the same masks; its teacher's lesson is not counted (only where `--arms` names it) |
 | full | the true masks of all these pictures: the upper bound |
 
 `--more` is the budget of each arm but the first, in optimizer steps of 8 pictures.
 
-Each (class, hand masks, seed) is a process of its own, with split, boxes and start of its own; what `--work` holds
-already is not done again. Mean per-image IoU over test pictures with the class; intervals by cluster bootstrap over
+Each (class, hand masks, seed) is a process of its own, with split, boxes and start of its own; arms that `--work` holds
+already are not done again. Mean per-image IoU over test pictures with the class; intervals by cluster bootstrap over
 groups of copies, jointly for all classes and seeds.
 """
 
@@ -30,9 +31,10 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +49,8 @@ sys.path[:0] = [str(ROOT)]
 from benchmarks.figures import Figures, measured, run_part
 from pipeseg.errors import BadInput
 
-ARMS = ("hand", "longer", "box", "original", "ours", "full")
+ARMS = ("hand", "longer", "box", "original", "ours", "ours+lesson", "full")
+ON_DEMAND = {"ours+lesson"}
 # validations of the hand arm; the others have as many per step
 EPOCHS = 4
 
@@ -198,8 +201,11 @@ def cell(text: str, folder: str) -> dict[str, Any]:
     if "original" in this.arms:
         took = seconds["hand"] + refined("original", "original")
         arm("original", "original", took, stage="final", criterion={"name": "TverskyLoss"}, **rest)
-    took = seconds["hand"] + refined("ours", "crops", steps=this.lesson)
-    arm("ours", "ours", took, stage="final", boxes={}, **{**rest, "steps": this.more - this.lesson})
+    budgets = {"ours": this.more - this.lesson, "ours+lesson": this.more}
+    if wanted := [name for name in budgets if name in this.arms]:
+        took = seconds["hand"] + refined("ours", "crops", steps=this.lesson)
+        for name in wanted:
+            arm(name, "ours", took, stage="final", boxes={}, **{**rest, "steps": budgets[name]})
     if "full" in this.arms:
         write_full(workshop.settings.datasets_dir, masks, groups, this.seed)
         arm("full", "full", seconds["hand"], stage="full_masks", **rest)
@@ -210,28 +216,54 @@ def cell(text: str, folder: str) -> dict[str, Any]:
 
 def do_cells(cells: Sequence[Cell], work: Path, jobs: int) -> dict[str, dict[str, Any]]:
     """Return the result of each cell, by name; several at once."""
-    threads = str(max(1, (os.cpu_count() or 1) // jobs))
     begun, done = time.monotonic(), 0
 
     def do(each: Cell) -> dict[str, Any]:
         nonlocal done
         kept = work / f"{each.name}.json"
-        wanted = asdict(each)
-        if kept.exists() and (found := json.loads(kept.read_text()))["cell"] == json.loads(json.dumps(wanted)):
-            done += 1
-            return found
-        folder = work / each.name
-        shutil.rmtree(folder, ignore_errors=True)
-        environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads)}
-        found = measured(__file__, "cell", json.dumps(wanted), folder, env=environment)
-        kept.write_text(json.dumps({"cell": wanted, **found}))
+        before = read_kept(kept, each)
+        found = do_missing(each, before, partial(do_arms, work=work, jobs=jobs))
         done += 1
-        left = (time.monotonic() - begun) / done * (len(cells) - done)
-        print(f"{each.name}: done, {done} of {len(cells)}, {left / 60:.0f} min left", file=sys.stderr)
+        if found is not before:
+            kept.write_text(json.dumps({"cell": asdict(each), **found}))
+            left = (time.monotonic() - begun) / done * (len(cells) - done)
+            print(f"{each.name}: done, {done} of {len(cells)}, {left / 60:.0f} min left", file=sys.stderr)
         return found
 
     with ThreadPoolExecutor(jobs) as pool:
         return dict(zip((each.name for each in cells), pool.map(do, cells), strict=True))
+
+
+def do_arms(cell: Cell, work: Path, jobs: int) -> dict[str, Any]:
+    """Do the arms of a cell in a process of its own."""
+    folder = work / cell.name
+    shutil.rmtree(folder, ignore_errors=True)
+    threads = str(max(1, (os.cpu_count() or 1) // jobs))
+    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads)}
+    return measured(__file__, "cell", json.dumps(asdict(cell)), folder, env=environment)
+
+
+def read_kept(kept: Path, cell: Cell) -> dict[str, Any] | None:
+    """Return what was found in a cell like this one, whatever its arms were."""
+    if not kept.exists():
+        return None
+    found = json.loads(kept.read_text())
+    wanted = json.loads(json.dumps(asdict(cell)))
+    return found if {**found["cell"], "arms": None} == {**wanted, "arms": None} else None
+
+
+def do_missing(cell: Cell, before: dict[str, Any] | None, do: Callable[[Cell], dict[str, Any]]) -> dict[str, Any]:
+    """Add the arms that `before` lacks; all of them anew where their common start comes out otherwise than then."""
+    if before is None:
+        return do(cell)
+    missing = tuple(arm for arm in cell.arms if arm not in before["scores"])
+    if not missing:
+        return before
+    found = do(replace(cell, arms=("hand", *missing)))
+    # as text: the IoU of a picture without the class is no number, and no equal of itself
+    if json.dumps(found["scores"]["hand"]) != json.dumps(before["scores"]["hand"]):
+        return do(cell)
+    return {**found, **{key: {**before[key], **found[key]} for key in ("scores", "seconds")}}
 
 
 def find_groups(dataset: Path, work: Path) -> None:
@@ -263,7 +295,8 @@ def main() -> None:
     parser.add_argument("--lesson", type=int, default=200, help="of these, what the teacher of ours takes")
     parser.add_argument("--size", type=int, default=64, help="side of the network's input, px")
     parser.add_argument("--encoder", help="default: efficientnet-lite0 with its packaged weights, where installed")
-    parser.add_argument("--arms", default=",".join(ARMS), help="arms beside hand and ours")
+    usual = ",".join(arm for arm in ARMS if arm not in ON_DEMAND)
+    parser.add_argument("--arms", default=usual, help="arms beside hand and ours")
     parser.add_argument("--jobs", type=int, default=2, help="cells at a time")
     parser.add_argument("--work", type=Path, help="folder that keeps finished cells")
     parser.add_argument("--json", action="store_true")

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from benchmarks.weak_labels import Cell
 
 Found = Mapping[str, Mapping[str, Any]]
+# the arms that the table is about: each has a table of its own
+SUBJECTS = {"ours": "", "ours+lesson": ", its teacher's lesson not counted"}
 # of full masks' IoU, what ours reaches: of all of it, or of what an arm leaves to be won
 SHARES = {"of full": None, "gap from hand": "hand", "gap from longer": "longer"}
-# what ours is held against, and how it is called
-RIVALS = {"longer": "ours - longer", "original": "ours - original", "box": "ours - box"}
+# what ours is held against
+RIVALS = ("longer", "original", "box")
 
 
 def gather(cells: Iterable["Cell"], found: Found, arms: Sequence[str]) -> Clustered:
@@ -41,10 +43,13 @@ def rows_of(cells: Sequence["Cell"]) -> list[tuple[str, list["Cell"]]]:
     return [*rows, ("mean", list(cells))] if len(names) > 1 else rows
 
 
-def shares(data: Clustered, arms: Sequence[str]) -> dict[str, tuple[float, float, float]]:
+def shares(data: Clustered, arms: Sequence[str], subject: str = "ours") -> dict[str, tuple[float, float, float]]:
     """Return, in %, each with its 95 % interval, ours / full and what ours closes of the gap from an arm to full masks.
 
     (ours - arm) / (full - arm), for the baseline and, where it was trained, for hand masks at equal budget.
+
+    Args:
+        subject: which of `SUBJECTS` is ours.
     """
     if "full" not in arms:
         return {}
@@ -55,7 +60,7 @@ def shares(data: Clustered, arms: Sequence[str]) -> dict[str, tuple[float, float
         if below and below not in arms:
             continue
         value, *ends = (
-            100 * (each[..., column["ours"]] - base) / (each[..., column["full"]] - base)
+            100 * (each[..., column[subject]] - base) / (each[..., column["full"]] - base)
             for each in (means, drawn)
             for base in [each[..., column[below]] if below else 0.0]
         )
@@ -64,33 +69,39 @@ def shares(data: Clustered, arms: Sequence[str]) -> dict[str, tuple[float, float
 
 
 def show(cells: Sequence["Cell"], found: Found, arms: Sequence[str]) -> None:
-    """Print one table for each number of hand masks."""
+    """Print a table for each number of hand masks and each of `SUBJECTS` that was trained."""
     console = Console(width=220, highlight=False)
     for hand in dict.fromkeys(cell.hand for cell in cells):
-        some = [cell for cell in cells if cell.hand == hand]
-        seeds = len({cell.seed for cell in some})
-        length = f"{some[0].steps} + {some[0].more} steps, {some[0].size} px"
-        table = Table(title=f"{hand} hand masks per class, {seeds} seeds, {length}")
-        rivals = [name for arm, name in RIVALS.items() if arm in arms]
-        shared = [name for name, below in SHARES.items() if "full" in arms and (not below or below in arms)]
-        for heading in ("class", *arms, *rivals, *shared):
-            table.add_column(heading, justify="left" if heading == "class" else "right")
-        for name, of_row in rows_of(some):
-            data = gather(of_row, found, arms)
-            cells_of_row = [name, *(f"{value:.4f}" for value in data.means())]
-            for arm in RIVALS:
-                if arm in arms:
-                    result = difference_of(data, arms.index(arm), arms.index("ours"))
-                    ends = "" if result.ci_low is None else f" [{100 * result.ci_low:+.1f} {100 * result.ci_high:+.1f}]"
-                    cells_of_row.append(f"{100 * result.difference:+.2f}{ends}")
-            cells_of_row += [
-                f"{value:.0f} % [{low:.0f} {high:.0f}]" for value, low, high in shares(data, arms).values()
-            ]
-            table.add_row(*cells_of_row)
-        seconds = [np.mean([found[cell.name]["seconds"][arm] for cell in some]) for arm in arms]
-        table.add_section()
-        table.add_row("seconds", *(f"{each:.0f}" for each in seconds))
-        console.print(table)
+        for subject in (each for each in SUBJECTS if each in arms):
+            some = [cell for cell in cells if cell.hand == hand]
+            shown = [arm for arm in arms if arm == subject or arm not in SUBJECTS]
+            console.print(table_of(some, found, shown, subject))
+
+
+def table_of(cells: Sequence["Cell"], found: Found, arms: Sequence[str], subject: str) -> Table:
+    """Return the table of cells of one number of hand masks."""
+    first, seeds = cells[0], len({cell.seed for cell in cells})
+    length = f"{first.steps} + {first.more} steps{SUBJECTS[subject]}, {first.size} px"
+    table = Table(title=f"{first.hand} hand masks per class, {seeds} seeds, {length}")
+    rivals = [arm for arm in RIVALS if arm in arms]
+    shared = [name for name, below in SHARES.items() if "full" in arms and (not below or below in arms)]
+    for heading in ("class", *arms, *(f"{subject} - {arm}" for arm in rivals), *shared):
+        table.add_column(heading, justify="left" if heading == "class" else "right")
+    for name, of_row in rows_of(cells):
+        data = gather(of_row, found, arms)
+        cells_of_row = [name, *(f"{value:.4f}" for value in data.means())]
+        for arm in rivals:
+            result = difference_of(data, arms.index(arm), arms.index(subject))
+            ends = "" if result.ci_low is None else f" [{100 * result.ci_low:+.1f} {100 * result.ci_high:+.1f}]"
+            cells_of_row.append(f"{100 * result.difference:+.2f}{ends}")
+        cells_of_row += [
+            f"{value:.0f} % [{low:.0f} {high:.0f}]" for value, low, high in shares(data, arms, subject).values()
+        ]
+        table.add_row(*cells_of_row)
+    seconds = [np.mean([found[cell.name]["seconds"][arm] for cell in cells]) for arm in arms]
+    table.add_section()
+    table.add_row("seconds", *(f"{each:.0f}" for each in seconds))
+    return table
 
 
 def figures(record: Figures, cells: Sequence["Cell"], found: Found, arms: Sequence[str]) -> None:

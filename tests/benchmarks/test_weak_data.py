@@ -1,6 +1,8 @@
 """Coarse labels made from full masks: what is simulated is what is said."""
 
+import json
 import sys
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -102,3 +104,40 @@ def test_what_cannot_be_measured_is_told_first(tmp_path, monkeypatch, capsys, op
         weak_labels.main()
     said = capsys.readouterr()
     assert (ended.value.code, said.out, said.err.count("\n")) == (2, "", 1) and words in said.err
+
+
+def cell_of(*arms):
+    return weak_labels.Cell("dataset", "crack", 1, 20, 0, 200, 600, 200, 64, "tiny", arms)
+
+
+def test_arms_are_added_to_those_that_are_kept(tmp_path):
+    asked = []
+
+    def do(cell):
+        asked.append(cell.arms)
+        # a picture without the class has no IoU
+        scores = {"a.png": 0.5, "b.png": float("nan")}
+        return {"scores": dict.fromkeys(cell.arms, scores), "seconds": dict.fromkeys(cell.arms, 1.0), "groups": {}}
+
+    first = weak_labels.do_missing(cell_of("hand", "ours"), None, do)
+    kept = tmp_path / "cell.json"
+    kept.write_text(json.dumps({"cell": asdict(cell_of("hand", "ours")), **first}))
+    more = cell_of("hand", "longer", "ours")
+    before = weak_labels.read_kept(kept, more)
+    assert set(weak_labels.do_missing(more, before, do)["scores"]) == {"hand", "longer", "ours"}
+    assert weak_labels.do_missing(cell_of("hand", "ours"), before, do) is before
+    assert asked == [("hand", "ours"), ("hand", "longer")]
+    assert weak_labels.read_kept(kept, replace(more, steps=100)) is None
+
+
+def test_arms_that_began_otherwise_are_done_anew():
+    asked = []
+
+    def do(cell):
+        asked.append(cell.arms)
+        return {"scores": {arm: {"a.png": 0.5} for arm in cell.arms}, "seconds": {}, "groups": {}}
+
+    other = {"scores": {"hand": {"a.png": 0.4}, "ours": {"a.png": 0.6}}, "seconds": {}, "groups": {}}
+    found = weak_labels.do_missing(cell_of("hand", "longer", "ours"), other, do)
+    assert asked == [("hand", "longer"), ("hand", "longer", "ours")]
+    assert found["scores"]["ours"] == {"a.png": 0.5}
