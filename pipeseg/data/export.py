@@ -126,9 +126,7 @@ def _regions_of(path: Path, key: str, simplify: float, size: tuple[int, int]) ->
         yield Region(points, key)
 
 
-def _write_coco(
-    source: Source, keys: list[str], pictures: Iterator[Picture], out: Path, polygons: bool
-) -> Exported:
+def _write_coco(source: Source, keys: list[str], pictures: Iterator[Picture], out: Path, polygons: bool) -> Exported:
     number_of = {key: number for number, key in enumerate(keys, 1)}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []

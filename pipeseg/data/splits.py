@@ -19,6 +19,7 @@ from pipeseg.errors import BadInput
 
 __all__ = ["SUFFIXES", "SplitRatios", "classes_of", "derived_name", "fold_suffixes", "split_dataset", "split_labels"]
 
+
 def fold_suffixes(folds: int) -> list[dict[str, str]]:
     """Return the name endings of each fold's train and validation set: `_BASELINE_F1`, `_BASELINE_F1_VAL`, ..."""
     return [{"train": f"_BASELINE_F{k}", "validation": f"_BASELINE_F{k}_VAL"} for k in range(1, folds + 1)]

@@ -80,9 +80,7 @@ def _lay_over(image: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int])
 
 def _grid(rows: list[list[np.ndarray]]) -> np.ndarray:
     height, width = rows[0][0].shape[:2]
-    sheet = np.full(
-        (len(rows) * (height + GUTTER) - GUTTER, len(rows[0]) * (width + GUTTER) - GUTTER, 3), 24, np.uint8
-    )
+    sheet = np.full((len(rows) * (height + GUTTER) - GUTTER, len(rows[0]) * (width + GUTTER) - GUTTER, 3), 24, np.uint8)
     for r, cells in enumerate(rows):
         for c, cell in enumerate(cells):
             y, x = r * (height + GUTTER), c * (width + GUTTER)

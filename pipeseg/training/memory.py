@@ -24,9 +24,7 @@ def describe_memory(device: torch.device) -> str:
     import psutil
 
     machine, mine = psutil.virtual_memory(), psutil.Process().memory_info().rss
-    return (
-        f"{machine.available / GIB:.1f} of {machine.total / GIB:.1f} GiB free, this process holds {mine / GIB:.1f}"
-    )
+    return f"{machine.available / GIB:.1f} of {machine.total / GIB:.1f} GiB free, this process holds {mine / GIB:.1f}"
 
 
 def peak_memory(device: torch.device) -> float | None:

@@ -91,9 +91,7 @@ def _outlined_beside_others(verdicts: Sequence[_Verdict]) -> set[str]:
     return {name for name, count in backed.items() if count >= max(FEWEST_BACKED, silent[name])}
 
 
-def _against_polygons(
-    file: str, image: Path, boxes: Sequence[Labelled], regions: Sequence[Region]
-) -> list[_Verdict]:
+def _against_polygons(file: str, image: Path, boxes: Sequence[Labelled], regions: Sequence[Region]) -> list[_Verdict]:
     if not boxes:
         return []
     height, width = picture_size(image)

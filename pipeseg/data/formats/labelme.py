@@ -91,5 +91,3 @@ def _item(shape: dict[str, Any]) -> Item:
             raise ValueError(f"a {kind} of {len(corners)} points; 2 are needed")
         case other:
             raise ValueError(f"shape {other!r} is not known (polygon, rectangle, circle, linestrip)")
-
-

@@ -66,8 +66,7 @@ def read_items(file: Path, root: Path, attribute: str | None) -> tuple[dict[str,
 
     if file.suffix.lower() == ".csv":
         rows: Iterable[Row] = (
-            (f"line {line}", *row)
-            for line, *row in via_rows(file, lambda line, *rest: note(f"line {line}", *rest))
+            (f"line {line}", *row) for line, *row in via_rows(file, lambda line, *rest: note(f"line {line}", *rest))
         )
     else:
         rows = _json_rows(file)
