@@ -100,7 +100,7 @@ def draw_boxes(
 
 
 def other_class(key: str, classes: Sequence[str], rng: np.random.Generator) -> str | None:
-    """What ``key`` is taken for: its look-alike where the dataset has it, else any other class, None if there is none."""
+    """Return what ``key`` is taken for: its look-alike where the dataset has it, else another class; None if alone."""
     if MISTAKEN_FOR.get(key) in classes:
         return MISTAKEN_FOR[key]
     others = [other for other in classes if other != key]
