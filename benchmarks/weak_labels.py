@@ -48,6 +48,7 @@ sys.path[:0] = [str(ROOT)]
 
 from benchmarks.figures import Figures, measured, run_part
 from pipeseg.errors import BadInput
+from pipeseg.run_directory import write_atomically
 
 ARMS = ("hand", "longer", "box", "original", "ours", "ours+lesson", "full")
 ON_DEMAND = {"ours+lesson"}
@@ -225,7 +226,7 @@ def do_cells(cells: Sequence[Cell], work: Path, jobs: int) -> dict[str, dict[str
         found = do_missing(each, before, partial(do_arms, work=work, jobs=jobs))
         done += 1
         if found is not before:
-            kept.write_text(json.dumps({"cell": asdict(each), **found}))
+            write_atomically(kept, json.dumps({"cell": asdict(each), **found}))
             left = (time.monotonic() - begun) / done * (len(cells) - done)
             print(f"{each.name}: done, {done} of {len(cells)}, {left / 60:.0f} min left", file=sys.stderr)
         return found
