@@ -110,7 +110,7 @@ def content_of(folder: Path, tick: Callable[[int, int], None] = lambda done, tot
 
     described = folder / "dataset.json"
     candidates = [*(path for part in PARTS for path in (folder / part).rglob("*")), *(folder / name for name in TABLES)]
-    files = sorted(path for path in candidates if path.is_file() and not path.name.startswith("."))
+    files = sorted((path for path in candidates if path.is_file() and not path.name.startswith(".")), key=str)
     stats = [(str(path), path.stat()) for path in [*files, *([described] if described.is_file() else [])]]
     stamp = repr([(name, stat.st_size, stat.st_mtime_ns, stat.st_ino) for name, stat in stats])
     if (known := _contents.get(folder)) and known[0] == stamp:
