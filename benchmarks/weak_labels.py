@@ -51,7 +51,6 @@ from pipeseg.errors import BadInput
 from pipeseg.run_directory import write_atomically
 
 ARMS = ("hand", "longer", "box", "original", "ours", "ours+lesson", "full")
-ON_DEMAND = {"ours+lesson"}
 # validations of the hand arm; the others have as many per step
 EPOCHS = 4
 
@@ -249,8 +248,7 @@ def read_kept(kept: Path, cell: Cell) -> dict[str, Any] | None:
     if not kept.exists():
         return None
     found = json.loads(kept.read_text())
-    wanted = json.loads(json.dumps(asdict(cell)))
-    return found if {**found["cell"], "arms": None} == {**wanted, "arms": None} else None
+    return found if {**found["cell"], "arms": ()} == asdict(replace(cell, arms=())) else None
 
 
 def do_missing(cell: Cell, before: dict[str, Any] | None, do: Callable[[Cell], dict[str, Any]]) -> dict[str, Any]:
@@ -296,8 +294,8 @@ def main() -> None:
     parser.add_argument("--lesson", type=int, default=200, help="of these, what the teacher of ours takes")
     parser.add_argument("--size", type=int, default=64, help="side of the network's input, px")
     parser.add_argument("--encoder", help="default: efficientnet-lite0 with its packaged weights, where installed")
-    usual = ",".join(arm for arm in ARMS if arm not in ON_DEMAND)
-    parser.add_argument("--arms", default=usual, help="arms beside hand and ours")
+    usual = [arm for arm in ARMS if arm != "ours+lesson"]
+    parser.add_argument("--arms", default=",".join(usual), help="arms beside hand and ours")
     parser.add_argument("--jobs", type=int, default=2, help="cells at a time")
     parser.add_argument("--work", type=Path, help="folder that keeps finished cells")
     parser.add_argument("--json", action="store_true")

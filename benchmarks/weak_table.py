@@ -43,7 +43,7 @@ def rows_of(cells: Sequence["Cell"]) -> list[tuple[str, list["Cell"]]]:
     return [*rows, ("mean", list(cells))] if len(names) > 1 else rows
 
 
-def shares(data: Clustered, arms: Sequence[str], subject: str = "ours") -> dict[str, tuple[float, float, float]]:
+def shares(data: Clustered, arms: Sequence[str], subject: str) -> dict[str, tuple[float, float, float]]:
     """Return, in %, each with its 95 % interval, ours / full and what ours closes of the gap from an arm to full masks.
 
     (ours - arm) / (full - arm), for the baseline and, where it was trained, for hand masks at equal budget.
@@ -72,8 +72,8 @@ def show(cells: Sequence["Cell"], found: Found, arms: Sequence[str]) -> None:
     """Print a table for each number of hand masks and each of `SUBJECTS` that was trained."""
     console = Console(width=220, highlight=False)
     for hand in dict.fromkeys(cell.hand for cell in cells):
+        some = [cell for cell in cells if cell.hand == hand]
         for subject in (each for each in SUBJECTS if each in arms):
-            some = [cell for cell in cells if cell.hand == hand]
             shown = [arm for arm in arms if arm == subject or arm not in SUBJECTS]
             console.print(table_of(some, found, shown, subject))
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# of a picture when there is nothing to be near to: the largest distance of two unit vectors without negative parts
-FARTHEST = float(np.sqrt(2))
 # a network is often unsure of a picture that is odd: how unsure it is of the pictures like it counts
 NEIGHBOURS = 20
 # all pairs at once would be gigabytes for large sets

@@ -18,7 +18,7 @@ from pipeseg.next_masks.folder import check_folder
 from pipeseg.next_masks.networks import choose_networks, pooled
 from pipeseg.next_masks.project import write_project
 from pipeseg.next_masks.ranking import outlines_of, rank_pictures
-from pipeseg.next_masks.selection import FARTHEST, choose, distances
+from pipeseg.next_masks.selection import choose, distances
 from pipeseg.next_masks.uncertainty import agreement, expected_iou, mass_outside
 from pipeseg.training.checkpoint import Checkpoint, save_checkpoint
 from pipeseg.training.device import Hardware
@@ -76,7 +76,7 @@ def test_many_alike_come_before_a_hard_one_that_is_like_no_other(monkeypatch):
     monkeypatch.setattr(selection, "NEIGHBOURS", 1)
     features, uncertainty = unit([0, 1, 2, 80]), np.array([0.5, 0.5, 0.5, 1.0])
     first, second, *_ = choose(uncertainty, features, list("abcd"), features[:0], 2)
-    assert (first.index, first.distance) == (2, FARTHEST)
+    assert (first.index, first.distance) == (2, np.sqrt(2))
     *near, far = np.cos(np.radians([1, 2, 78]))
     assert first.score == pytest.approx(0.5 * (1 + sum(near)) + far)
     assert second.index == 3 and second.distance == pytest.approx(2 * np.sin(np.radians(39)))
