@@ -1,5 +1,7 @@
 """Random changes of training pictures, by albumentations: those that a camera in a pipe makes, and no others."""
 
+import os
+
 import numpy as np
 
 
@@ -12,6 +14,8 @@ class Augmenter:
 
     def __init__(self, seed: int, *, moves: bool = True):
         """Prepare the changes; with `moves` false, a picture is flipped and lit differently, but stays in its place."""
+        # else it asks the package index for a newer version of itself, and waits where there is no way out
+        os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
         # imported here: two seconds that a run without augmentation need not pay
         import albumentations as A
         import cv2

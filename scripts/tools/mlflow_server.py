@@ -6,6 +6,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(p) for p in Path(__file__).resolve().parents if (p / "pipeseg").is_dir()]
 
+import os
 import subprocess
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Default: the port of MLFLOW_TRACKING_URI, else 5001.")] = None,
 ) -> None:
     """Serve mlflow.db and mlartifacts/ at http://127.0.0.1:PORT; Ctrl-C ends it."""
-    from experiments.mlflow_store import artifacts_beside, sqlite_file
+    from experiments.mlflow_store import ENVIRONMENT, artifacts_beside, sqlite_file
     from pipeseg.errors import BadInput
     from pipeseg.settings import Settings
 
@@ -38,7 +39,7 @@ def serve(
     ]
     print(f"MLflow at http://127.0.0.1:{chosen}", file=sys.stderr)
     try:
-        code = subprocess.run(command, cwd=settings.root, check=False).returncode
+        code = subprocess.run(command, cwd=settings.root, env={**ENVIRONMENT, **os.environ}, check=False).returncode
     except KeyboardInterrupt:
         code = 0
     raise typer.Exit(code)

@@ -166,7 +166,6 @@ from batches import drawn_batch
 from pipeseg.config import load_config
 from pipeseg.losses import BCELoss
 from pipeseg.training.device import Hardware
-from pipeseg.training.distributed import Exchange, RankLost
 from pipeseg.training.distributed import Exchange
 from pipeseg.training.step import Learner
 

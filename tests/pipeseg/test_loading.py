@@ -1,5 +1,8 @@
 """Batches: every picture once per permutation, the same for a seed, whatever the number of loader processes."""
 
+import os
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -9,6 +12,7 @@ import torch
 from pipeseg.data.augment import Augmenter
 from pipeseg.data.folder import DatasetFolder
 from pipeseg.data.loading import DrawOrder, Pictures, resize, scoring_loader, training_loader
+from pipeseg.settings import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +57,17 @@ def test_augmentation_depends_on_seed_and_draw_alone():
     changed = [first(image, mask, draw)[0] for draw in range(8)]
     assert len({picture.tobytes() for picture in changed}) > 5
     assert not np.array_equal(Augmenter(4)(image, mask, 5)[0], first(image, mask, 5)[0])
+
+
+def test_augmentation_asks_nobody_on_the_network():
+    program = (
+        "import sys; asked = []; sys.addaudithook(lambda event, args: event in ('socket.getaddrinfo', 'socket.connect')"
+        " and asked.append(args)); from pipeseg.data.augment import Augmenter; Augmenter(0); print(asked)"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "NO_ALBUMENTATIONS_UPDATE"}
+    command = [sys.executable, "-c", program]
+    told = subprocess.check_output(command, cwd=ROOT, env=environment, encoding="utf-8", timeout=120)
+    assert told.strip() == "[]"
 
 
 def test_picture_and_mask_move_together_and_never_upside_down():
