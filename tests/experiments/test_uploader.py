@@ -123,14 +123,14 @@ def test_a_second_upload_changes_nothing(tmp_path: Path, uri: str, lose_state: b
 @pytest.mark.slow
 def test_kill_9_at_any_moment_loses_and_doubles_nothing(tmp_path: Path, uri: str) -> None:
     run = make.make_run(tmp_path / "runs", uri)
-    points = make.write_metrics(run, range(4000))
+    points = make.write_metrics(run, range(1500))
     uploader = start_uploader(run)
     wait_until(lambda: make.count_points(uri) > 0)
     uploader.kill()
     uploader.wait()
     assert 0 < make.count_points(uri) < points, "the test must hit the upload in its middle"
 
-    points += make.write_metrics(run, range(4000, 4200))
+    points += make.write_metrics(run, range(1500, 1600))
     with open(run.events_file, "ab") as journal:
         journal.write(b'{"kind": "metrics", "step": 9')
     make.end_run(run)
